@@ -1,0 +1,5 @@
+"""The command `franking`."""
+
+from franking.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,59 @@
+"""Parse the command line and hand over to the module of the subcommand.
+
+Exit statuses: 0 done, 1 no (not found, refused), 2 wrong usage, 69 Redis is out of reach (EX_UNAVAILABLE),
+78 a file has problems (EX_CONFIG).
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from franking import __version__
+from franking.cli import message, milter
+from franking.config import DEFAULT_FILE
+from franking.ledger import Unavailable
+from franking_policy.source import PolicyError
+
+UNAVAILABLE = 69
+CONFIG = 78
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status; problems go to standard error."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except PolicyError as error:
+        print(error, file=sys.stderr)
+        return CONFIG
+    except Unavailable as error:
+        print(f"franking: Redis is out of reach: {error}", file=sys.stderr)
+        return UNAVAILABLE
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="franking", description="The SMTP front door of a mail provider for any Postfix."
+    )
+    top.add_argument("--version", action="version", version=f"franking {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for module in (milter, message):
+        module.add_to(commands, _common())
+    return top
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        default=Path(os.environ.get("FRANKING_CONFIG", DEFAULT_FILE)),
+        help=f"the daemon's configuration (default $FRANKING_CONFIG, else {DEFAULT_FILE})",
+    )
+    return common

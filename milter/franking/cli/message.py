@@ -1,0 +1,84 @@
+"""`franking message`: what became of a message."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from franking import config
+from franking.ledger import Ledger, connect
+from franking_policy.load import load_directory
+from franking_policy.record import Record
+
+PATIENCE = 5.0
+"""Seconds a person waits for Redis; the daemon's time-out would be short for one who looks something up."""
+
+EXAMPLES = """examples:
+  franking message show 4jW7Ng5yYPzJTyM
+  franking message show --json 4jW7Ng5yYPzJTyM | jq .tags
+"""
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the subcommand to ``commands``."""
+    group = commands.add_parser("message", help="look up what is stored of messages")
+    actions = group.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser(
+        "show",
+        parents=[common],
+        help="print the record of an accepted message",
+        description="Print the record of an accepted message, found by the queue ID that Postfix's `250 ... queued as` "
+        "told the client. Exit status 1 if there is none.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    show.add_argument("queue_id", metavar="QUEUE_ID")
+    show.add_argument("--json", action="store_true", help="print JSON, for a program")
+    show.set_defaults(run=run_show)
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """Print the record and return the exit status."""
+    settings = config.load(options.config)
+    accounts = load_directory(settings.policy).accounts
+    record = Ledger(connect(settings.redis_url, PATIENCE)).find(options.queue_id, accounts)
+    if record is None:
+        print(
+            f"franking: no record of {shown(options.queue_id)}: it was not accepted here, or is no longer kept; "
+            "the mail log has a line for each transaction",
+            file=sys.stderr,
+        )
+        return 1
+    print(json.dumps(record.to_json(), indent=2) if options.json else as_text(record))
+    return 0
+
+
+def as_text(record: Record) -> str:
+    """Return the record for a person, a line a fact."""
+    rows: list[tuple[str, str]] = [
+        ("queue ID", record.queue_id),
+        ("received", record.received),
+        ("account", record.account),
+        ("login", record.login or "(none: by its network)"),
+        ("client", record.client),
+        ("sender", f"<{record.sender}>"),
+        *(("recipient", f"<{recipient}>") for recipient in record.recipients),
+        ("From", record.header_from),
+        ("Subject", record.subject),
+        ("Message-ID", record.message_id),
+        ("tags", ", ".join(record.tags) or "(none)"),
+        ("size", f"{record.size} octets"),
+        ("removed", ", ".join(record.removed) or "(nothing)"),
+    ]
+    return "\n".join(f"{name:<10}  {shown(value)}" for name, value in rows)
+
+
+def shown(text: str) -> str:
+    r"""Return ``text`` with everything that is no visible character escaped: a client's bytes steer no terminal.
+
+    >>> shown("Grüße\x1b[2J")
+    'Grüße\\x1b[2J'
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
+    )

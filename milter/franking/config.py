@@ -1,0 +1,109 @@
+"""The daemon's configuration: one YAML file that says where things are.
+
+What accounts may do is the policy's business and stands in the files of the directory that `policy` names.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from franking_policy.shapes import Key, Table, Text, Value, Whole, read
+from franking_policy.source import Place, PolicyError, Problem
+
+DEFAULT_FILE = Path("/etc/franking/config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings of the daemon; paths are absolute."""
+
+    policy: Path
+    socket: Path
+    socket_mode: int
+    workers: int
+    drain_seconds: int
+    redis_url: str
+    redis_timeout: float
+    """Seconds to wait for Redis, for a connection and for an answer alike."""
+    socket_place: Place
+
+
+def _mode(text: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError
+    return int(text, 8)
+
+
+def _redis_url(text: str) -> str:
+    if not re.match(r"(redis|rediss)://[^/]|unix:/", text):
+        raise ValueError
+    return text
+
+
+_PATH = Text("a path", Path)
+
+CONFIG = Table(
+    {
+        "policy": Key(_PATH, "the directory of the policy files, `*.yaml`", "where is the policy?"),
+        "socket": Key(
+            _PATH,
+            "the UNIX socket for Postfix (default `/var/spool/postfix/franking/milter.sock`, which Postfix's chrooted "
+            "smtpd knows as `unix:/franking/milter.sock`)",
+        ),
+        "socket_mode": Key(
+            Text('an octal mode such as `"0660"`', _mode), 'the socket\'s permissions (default `"0660"`)'
+        ),
+        "workers": Key(Whole(1, 1024), "processes that serve Postfix (default one a core)"),
+        "drain_seconds": Key(Whole(0, 3600), "how long open transactions may take to end on SIGTERM (default 30)"),
+        "redis": Key(
+            Table(
+                {
+                    "url": Key(
+                        Text("a URL: `redis://HOST:PORT/DB`, `rediss://...` or `unix:///PATH`", _redis_url),
+                        "where Redis listens (default `redis://127.0.0.1:6379/0`)",
+                    ),
+                    "timeout_ms": Key(
+                        Whole(1, 60_000),
+                        "milliseconds to wait for Redis before the client is told to try again later (default 80)",
+                    ),
+                },
+            ),
+            "the store of counters and records",
+        ),
+    },
+)
+
+
+def load(file: Path) -> Config:
+    """Return the configuration in ``file``; relative paths are relative to its directory.
+
+    Raises PolicyError with every problem of the file, also when it cannot be read.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise PolicyError([Problem(Place(str(file), 0, 0), f"cannot be read: {error.strerror}")]) from error
+    document, problems = read(str(file), data, CONFIG, "the configuration")
+    if problems or not document:
+        raise PolicyError(problems)
+    return _build(document, file.absolute().parent)
+
+
+def _build(document: Value, base: Path) -> Config:
+    def setting(name: str, default: Any, table: Value | None = document) -> Any:
+        value = table.get(name) if table else None
+        return value.what if value else default
+
+    redis, socket = document.get("redis"), document.get("socket")
+    return Config(
+        policy=base / setting("policy", None),
+        socket=base / setting("socket", "/var/spool/postfix/franking/milter.sock"),
+        socket_mode=setting("socket_mode", 0o660),
+        workers=setting("workers", os.cpu_count() or 1),
+        drain_seconds=setting("drain_seconds", 30),
+        redis_url=setting("url", "redis://127.0.0.1:6379/0", redis),
+        redis_timeout=setting("timeout_ms", 80, redis) / 1000,
+        socket_place=(socket or document).place,
+    )

@@ -1,0 +1,43 @@
+-- Count one message against every window it is charged to, and store its record: all of it or nothing.
+--
+-- KEYS[1]      the message: hash of `token` and `record`; expires
+-- KEYS[n + 1]  counter of the n-th window, in messages; expires after the window
+-- ARGV[1]      token of this message, the same when the call is made again
+-- ARGV[2]      record, JSON
+-- ARGV[3]      seconds for which the record is kept
+-- ARGV[4..]    limit (messages), cost (messages), expiry (Unix seconds): one triple a counter
+--
+-- Reply: {1, used...}    granted; messages counted in each window, this one among them
+--        {0, n, used}    refused; the n-th window has no room, `used` messages are in it
+--        {-1}            refused; release.lua was here before us
+--
+-- Redis runs a script alone, so no other host can count between our GET and our INCRBY.
+
+local seen = redis.call('HMGET', KEYS[1], 'token', 'released')
+if seen[2] == ARGV[1] then
+  return {-1}
+end
+
+local used = {}
+for n = 1, #KEYS - 1 do
+  used[n] = tonumber(redis.call('GET', KEYS[n + 1]) or 0)
+end
+if seen[1] == ARGV[1] then
+  return {1, unpack(used)}
+end
+
+for n = 1, #KEYS - 1 do
+  local limit, cost = tonumber(ARGV[1 + 3 * n]), tonumber(ARGV[2 + 3 * n])
+  if used[n] + cost > limit then
+    return {0, n, used[n]}
+  end
+end
+
+for n = 1, #KEYS - 1 do
+  used[n] = redis.call('INCRBY', KEYS[n + 1], ARGV[2 + 3 * n])
+  redis.call('EXPIREAT', KEYS[n + 1], ARGV[3 + 3 * n])
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return {1, unpack(used)}

@@ -1,0 +1,17 @@
+"""The names of keys in Redis.
+
+All begin with the version of their layout and carry the account in braces: Redis Cluster then keeps what one script
+touches on one node. Account names hold no braces and no colons; the policy language sees to that.
+"""
+
+from franking_policy.quotas import Charge
+
+
+def counter(account: str, charge: Charge) -> str:
+    """Return the key that counts the accepted messages of one window."""
+    return f"franking:v1:{{{account}}}:quota:messages:day:{charge.window.name}"
+
+
+def message(account: str, queue_id: str) -> str:
+    """Return the key of the record of one accepted message."""
+    return f"franking:v1:{{{account}}}:message:{queue_id}"

@@ -1,0 +1,24 @@
+-- Give back what commit.lua counted for a message that is not accepted after all, and forget its record.
+--
+-- KEYS         as in commit.lua
+-- ARGV[1]      token of the message
+-- ARGV[2]      seconds for which a commit that is still under way is to be refused
+-- ARGV[n + 2]  cost in the n-th window (messages)
+--
+-- Reply: 1 if something was given back, 0 if there was nothing.
+
+local token = redis.call('HGET', KEYS[1], 'token')
+if token == ARGV[1] then
+  for n = 1, #KEYS - 1 do
+    if redis.call('EXISTS', KEYS[n + 1]) == 1 then
+      redis.call('DECRBY', KEYS[n + 1], ARGV[n + 2])
+    end
+  end
+  redis.call('DEL', KEYS[1])
+end
+
+redis.call('HSET', KEYS[1], 'released', ARGV[1])
+if redis.call('TTL', KEYS[1]) < 0 then
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
+return token == ARGV[1] and 1 or 0

@@ -1,0 +1,226 @@
+"""The milter's callbacks: one `Session` an SMTP connection.
+
+Until the end of the message, facts are gathered and no callback but MAIL's is answered: each answer would cost a
+round trip, so all others are negotiated away. libmilter may call from another thread each time, never from two at once.
+"""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import Milter
+
+from franking import maillog
+from franking.gate import Gate
+from franking.ledger import Exceeded, Granted, Ledger, Unavailable
+from franking.transaction import Transaction
+from franking_policy.decide import charges, decide
+from franking_policy.model import Account, Policy
+from franking_policy.quotas import exceeded_text
+from franking_policy.source import BUILT_IN, Place
+from franking_policy.verdict import Accept, Add, Delete, HeaderEdit, Refusal, Refuse, Reply, refusal_reply, reply
+
+ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS
+"""All that we may do to a message."""
+
+UNAVAILABLE = Reply(451, "4.3.0", ("accounting is out of reach, the message was not accepted; try again later",))
+BROKEN = Reply(451, "4.3.0", ("internal error, the message was not accepted; try again later",))
+STOPPING = Reply(421, "4.3.2", ("service is restarting; connect again",))
+
+
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all sessions of a worker share."""
+
+    policy: Policy
+    ledger: Ledger
+    gate: Gate
+    clock: Callable[[], datetime] = now
+
+
+class Session(Milter.Base):
+    """One SMTP connection and the transactions on it."""
+
+    def __init__(self, services: Services) -> None:
+        """Begin a connection of which nothing is known."""
+        super().__init__()
+        self._services = services
+        self._client_address = ""
+        self._transactions = 0
+        self._transaction: Transaction | None = None
+
+    @Milter.noreply
+    def connect(self, _hostname: str, family: int, address: Any) -> int:
+        """Note the client's IP address; a local socket has none."""
+        self._client_address = address[0] if family in (socket.AF_INET, socket.AF_INET6) else ""
+        return Milter.CONTINUE
+
+    def envfrom(self, sender: str, *_esmtp: str) -> int:
+        """MAIL FROM: find the account, and refuse early what cannot pass whatever the message says."""
+        self._end()
+        login = self.getsymval("{auth_authen}") or ""
+        account = self._services.policy.account_for(login, self._client_address)
+        transaction = Transaction(self._client_address, login, _bare(sender), account)
+        if account is None:
+            return self._refuse(transaction, (_nobody(login, self._client_address),))
+        return self._begin(transaction, account)
+
+    def _begin(self, transaction: Transaction, account: Account) -> int:
+        cap, moment = account.transactions_per_connection, self._services.clock()
+        if self._transactions >= cap.value:
+            return self._defer(transaction, "transactions_per_connection", cap.place, _too_many(cap.value))
+        full = self._services.ledger.known_full(account.name, charges(account, moment))
+        if full:
+            return self._over_quota(transaction, account, full, moment)
+        if not self._services.gate.enter():
+            return self._defer(transaction, "stopping", BUILT_IN, STOPPING)
+        self._transactions += 1
+        self._transaction = transaction
+        return Milter.CONTINUE
+
+    @Milter.noreply
+    def envrcpt(self, recipient: str, *_esmtp: str) -> int:
+        """RCPT TO: once for each recipient that Postfix has not refused itself."""
+        if self._transaction:
+            self._transaction.recipients.append(_bare(recipient))
+        return Milter.CONTINUE
+
+    @Milter.noreply
+    @Milter.decode("bytes")
+    def header(self, name: str, value: bytes) -> int:
+        """Take in one header field."""
+        if self._transaction:
+            self._transaction.add_field(name, value)
+        return Milter.CONTINUE
+
+    @Milter.noreply
+    def body(self, chunk: bytes) -> int:
+        """Count the body's octets, which is all we want of it."""
+        if self._transaction:
+            self._transaction.size += len(chunk)
+        return Milter.CONTINUE
+
+    def eom(self) -> int:
+        """End of message: decide, charge, record, edit, answer."""
+        transaction = self._transaction
+        if transaction is None:
+            raise RuntimeError("end of a message that never began")
+        try:
+            transaction.queue_id = self._queue_id()
+            return self._judge(transaction, transaction.account)
+        except Exception:  # noqa: BLE001  # a fault of ours must put the message off, whatever it is
+            maillog.broken(transaction, BROKEN)
+            return self._answer(BROKEN)
+        finally:
+            self._leave()
+
+    def abort(self) -> int:
+        """Note the end of a transaction that did not come to its end of message."""
+        self._end()
+        return Milter.CONTINUE
+
+    def close(self) -> int:
+        """Note the end of the connection."""
+        self._end()
+        return Milter.CONTINUE
+
+    def _queue_id(self) -> str:
+        queue_id = self.getsymval("i")
+        if not queue_id:
+            raise RuntimeError("Postfix sent no queue ID: milter_end_of_data_macros lacks `i`")
+        return queue_id
+
+    def _judge(self, transaction: Transaction, account: Account | None) -> int:
+        assert account is not None  # MAIL was refused otherwise
+        message = transaction.message(self._services.clock())
+        match decide(account, message):
+            case Refuse(refusals):
+                return self._refuse(transaction, refusals)
+            case Accept() as accept:
+                return self._commit(transaction, account, accept, message.token)
+
+    def _commit(self, transaction: Transaction, account: Account, accept: Accept, token: str) -> int:
+        ledger = self._services.ledger
+        try:
+            outcome = ledger.commit(accept.record, accept.charges, token, days=account.record_days.value)
+        except Unavailable as error:
+            maillog.unavailable(transaction, str(error), UNAVAILABLE)
+            return self._answer(UNAVAILABLE)
+        match outcome:
+            case Exceeded():
+                return self._over_quota(transaction, account, outcome, self._services.clock())
+            case Granted():
+                return self._accept(transaction, accept, outcome)
+
+    def _accept(self, transaction: Transaction, accept: Accept, granted: Granted) -> int:
+        try:
+            for edit in accept.edits:
+                self._edit(edit)
+        except BaseException:
+            self._services.ledger.release(granted)
+            raise
+        record = accept.record
+        maillog.accepted(transaction, record.size, len(record.tags), len(record.removed))
+        # Not ACCEPT: a milter behind us has still to see the message.
+        return Milter.CONTINUE
+
+    def _edit(self, edit: HeaderEdit) -> None:
+        match edit:
+            case Delete(name, index):
+                self.chgheader(name, index, None)
+            case Add(name, value):
+                self.addheader(name, value)
+
+    def _refuse(self, transaction: Transaction, refusals: tuple[Refusal, ...]) -> int:
+        answer = refusal_reply(refusals, transaction.queue_id)
+        maillog.refused(transaction, refusals, answer)
+        return self._answer(answer)
+
+    def _defer(self, transaction: Transaction, check: str, place: Place, answer: Reply) -> int:
+        maillog.deferred(transaction, check, place, answer)
+        return self._answer(answer)
+
+    def _over_quota(self, transaction: Transaction, account: Account, full: Exceeded, moment: datetime) -> int:
+        text = exceeded_text(account.name, full.charge, full.used, moment)
+        return self._defer(transaction, "quota", full.charge.quota.place, reply(451, "4.7.1", [text]))
+
+    def _answer(self, answer: Reply) -> int:
+        """Give the reply to Postfix; libmilter wants every `%` doubled and sends it single."""
+        self.setreply(str(answer.code), answer.status, *(line.replace("%", "%%") for line in answer.lines))
+        return Milter.REJECT if answer.code >= 500 else Milter.TEMPFAIL
+
+    def _end(self) -> None:
+        """End an open transaction that was not judged."""
+        if self._transaction:
+            self._transaction.queue_id = self.getsymval("i") or ""
+            maillog.aborted(self._transaction)
+            self._leave()
+
+    def _leave(self) -> None:
+        self._transaction = None
+        self._services.gate.leave()
+
+
+def _bare(path: str) -> str:
+    """Return an envelope path without its angle brackets (RFC 5321, 4.1.2)."""
+    return path.removeprefix("<").removesuffix(">")
+
+
+def _nobody(login: str, client_address: str) -> Refusal:
+    if login:
+        text = f"login {login} belongs to no account: check the user name, or ask the postmaster to add it"
+    else:
+        text = f"client {client_address} may not send without a login: authenticate (RFC 4954) and try again"
+    return Refusal("account", BUILT_IN, "5.7.1", text)
+
+
+def _too_many(cap: int) -> Reply:
+    text = f"{cap} messages were sent on this connection, which is the most: connect again for the next"
+    return Reply(421, "4.7.0", (text,))

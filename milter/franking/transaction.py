@@ -1,0 +1,45 @@
+"""One mail transaction (RFC 5321, 3.3) as it is gathered: facts only, nothing is decided here."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from franking_policy.message import Field, Message
+from franking_policy.model import Account
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What is known of a transaction so far; it begins with MAIL."""
+
+    client_address: str
+    sasl_username: str
+    sender: str
+    """Envelope sender without angle brackets."""
+    account: Account | None
+    """Who is judged; resolved at MAIL, so that a transaction ends under the policy it began with."""
+    recipients: list[str] = field(default_factory=list)
+    fields: list[Field] = field(default_factory=list)
+    size: int = len("\r\n")
+    """Octets so far; the blank line behind the header section is there from the start."""
+    queue_id: str = ""
+    """Known from DATA on."""
+
+    def add_field(self, name: str, value: bytes) -> None:
+        """Take in a header field; Postfix hands folded lines over with a bare LF, which is CRLF on the wire."""
+        self.fields.append(Field(name, value))
+        self.size += len(name) + len(": ") + len(value) + value.count(b"\n") + len("\r\n")
+
+    def message(self, received: datetime) -> Message:
+        """Return the facts for the decision; ``received`` is when the message's end was reached."""
+        return Message(
+            queue_id=self.queue_id,
+            sasl_username=self.sasl_username,
+            client_address=self.client_address,
+            sender=self.sender,
+            recipients=tuple(self.recipients),
+            fields=tuple(self.fields),
+            size=self.size,
+            received=received,
+            token=secrets.token_hex(8),
+        )

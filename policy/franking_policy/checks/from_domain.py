@@ -1,0 +1,75 @@
+"""Require exactly one author, with an address in a verified domain of the account.
+
+Receivers judge a message by the domain in From (DMARC, RFC 7489, 3.1), so that is what an account must own;
+the envelope sender and a Sender field are no substitute.
+
+::
+
+    domains:
+      - acme.example
+      - {name: shop.example, subdomains: true}
+
+Passes: ``From: Acme <news@ACME.example>``, ``From: eu@de.shop.example``.
+Fails: no From, two From fields or mailboxes, ``a@de.acme.example``, ``a@notacme.example``, anything that two readers
+could take for two different addresses (see `franking_policy.addresses`).
+"""
+
+from collections.abc import Iterator
+
+from franking_policy.addresses import AddressError, Mailbox, parse_mailbox_list
+from franking_policy.domains import DomainError, to_ascii
+from franking_policy.headers import MAX_LINE
+from franking_policy.message import Field, Message
+from franking_policy.model import Account, Domains
+from franking_policy.verdict import Refusal
+
+NAME = "from_domain"
+
+SHOWN_DOMAINS = 5
+"""Verified domains that a refusal lists at most."""
+
+
+def check(message: Message, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal unless the one mailbox of the one From field is in a verified domain."""
+    fields = message.all("From")
+    fault = _field_fault(fields[0], account) if len(fields) == 1 else _wrong_count(len(fields))
+    if fault:
+        yield Refusal(NAME, account.domains.place, "5.7.1", f"{fault} (account {account.name})")
+
+
+def _wrong_count(count: int) -> str:
+    return f"{count or 'no'} From field{'s' if count else ''}: send exactly one, with one address in it"
+
+
+def _field_fault(field: Field, account: Account) -> str:
+    longest = field.longest_line
+    if longest > MAX_LINE:
+        # smtp(8) breaks it there, and what was one mailbox here may be two on arrival.
+        return f"From has a line of {longest} octets: {MAX_LINE} is the most (RFC 5322, 2.1.1), fold it"
+    try:
+        mailboxes = parse_mailbox_list(field.value)
+    except AddressError as error:
+        return f"From does not parse: {error}"
+    if len(mailboxes) != 1:
+        seen = ", ".join(mailbox.address for mailbox in mailboxes[:3])
+        return f"From has {len(mailboxes)} addresses ({seen}): send exactly one"
+    return _domain_fault(mailboxes[0], account.domains)
+
+
+def _domain_fault(mailbox: Mailbox, domains: Domains) -> str:
+    try:
+        owned = domains.own(to_ascii(mailbox.domain))
+    except DomainError:  # an address literal, which nobody can own
+        owned = False
+    if owned:
+        return ""
+    return (
+        f"From address {mailbox.address} is in no verified domain: "
+        f"send from {_listed(domains)}, or have {mailbox.domain} verified"
+    )
+
+
+def _listed(domains: Domains) -> str:
+    names = [f"{name} or below" if name in domains.parents else name for name in sorted(domains.exact)]
+    more = [f"{len(names) - SHOWN_DOMAINS} more"] if len(names) > SHOWN_DOMAINS else []
+    return ", ".join([*names[:SHOWN_DOMAINS], *more])

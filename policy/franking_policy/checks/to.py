@@ -1,0 +1,23 @@
+"""Require exactly one To field.
+
+Whom a message goes to is the envelope's matter (RFC 5321, 3.3), so what stands in the field is not judged:
+``To: undisclosed-recipients:;`` passes. Fails: no To, or two.
+"""
+
+from collections.abc import Iterator
+
+from franking_policy.message import Message
+from franking_policy.model import Account
+from franking_policy.source import BUILT_IN
+from franking_policy.verdict import Refusal
+
+NAME = "to"
+
+
+def check(message: Message, _account: Account) -> Iterator[Refusal]:
+    """Yield a refusal unless there is one To field."""
+    count = len(message.all("To"))
+    if count == 0:
+        yield Refusal(NAME, BUILT_IN, "5.6.0", "no To field: send exactly one (`undisclosed-recipients:;` will do)")
+    if count > 1:
+        yield Refusal(NAME, BUILT_IN, "5.6.0", f"{count} To fields: put all addresses into one (RFC 5322, 3.6)")

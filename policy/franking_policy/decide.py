@@ -1,0 +1,54 @@
+"""The decision on one message: a function of its arguments, with no clock, no socket and no log."""
+
+from datetime import datetime
+
+from franking_policy.checks import CHECKS
+from franking_policy.edits import edits, removed
+from franking_policy.edits.stamps import message_id
+from franking_policy.edits.tags import tags_of
+from franking_policy.message import Message
+from franking_policy.model import Account
+from franking_policy.quotas import Charge, day
+from franking_policy.record import Record
+from franking_policy.verdict import Accept, Decision, Refuse
+
+
+def decide(account: Account, message: Message) -> Decision:
+    """Return what is to become of ``message``, submitted for ``account``.
+
+    All checks are asked, so that a refusal tells everything at once. An Accept is subject to its charges:
+    whether the quotas have room is the ledger's to say.
+    """
+    refusals = tuple(refusal for check in CHECKS for refusal in check(message, account))
+    if refusals:
+        return Refuse(refusals)
+    return Accept(edits(message, account), charges(account, message.received), record(account, message))
+
+
+def charges(account: Account, now: datetime) -> tuple[Charge, ...]:
+    """Return what a message accepted ``now`` costs ``account``, one charge a quota."""
+    return tuple(Charge(quota, day(now, account.timezone)) for quota in account.quotas)
+
+
+def record(account: Account, message: Message) -> Record:
+    """Return what is to be stored of ``message``."""
+    return Record(
+        queue_id=message.queue_id,
+        account=account.name,
+        login=message.sasl_username,
+        client=message.client_address,
+        sender=message.sender,
+        recipients=message.recipients,
+        header_from=_text(message, "From"),
+        subject=_text(message, "Subject"),
+        message_id=message_id(message),
+        tags=tags_of(message),
+        size=message.size,
+        received=message.received.isoformat(),
+        removed=tuple(field.name for field in removed(message, account)),
+    )
+
+
+def _text(message: Message, name: str) -> str:
+    fields = message.all(name)
+    return fields[0].text.strip() if fields else ""

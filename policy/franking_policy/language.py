@@ -1,0 +1,124 @@
+"""The policy language, version 1: every key, its shape and its meaning.
+
+This is the one description: the loader reads by it and franking.yaml(5) is printed from it.
+"""
+
+import re
+from ipaddress import ip_network
+from zoneinfo import ZoneInfo, available_timezones
+
+from franking_policy.domains import to_ascii
+from franking_policy.headers import CONTROL_FIELDS, RFC5322_FIELDS
+from franking_policy.shapes import Flag, Key, ListOf, Named, ScalarOr, Table, Text, Whole, did_you_mean
+
+FIELD_NAME = r"[!-9;-~]{1,76}"
+"""RFC 5322, 2.2: printable ASCII without the colon; short enough to leave room for a value."""
+
+
+def _exactly(*words: str) -> Text:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(did_you_mean(text, words).strip(" ()"))
+        return text
+
+    return Text(" or ".join(f"`{word}`" for word in words), parse)
+
+
+def _matching(pattern: str, expected: str) -> Text:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError
+        return text
+
+    return Text(expected, parse)
+
+
+def _zone(text: str) -> ZoneInfo:
+    zones = available_timezones()
+    if text not in zones:
+        raise ValueError(did_you_mean(text, zones).strip(" ()"))
+    return ZoneInfo(text)
+
+
+def _own_field(text: str) -> str:
+    if not re.fullmatch(FIELD_NAME, text):
+        raise ValueError
+    if text.lower() in RFC5322_FIELDS | CONTROL_FIELDS or text.lower().startswith(("content-", "mime-", "list-")):
+        raise ValueError("that field has a meaning of its own")
+    return text
+
+
+FIELD = Text("a header field name of your own, such as `X-Example-Queue-ID`", _own_field)
+PATTERN = _matching(r"[!-)+-9;-~]{1,76}\*?", "a header field name, or its beginning and `*`")
+DOMAIN = Text("a domain name", to_ascii)
+ACCOUNT = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "an account's name (letters, digits, `.`, `_`, `-`; at most 64)"
+)
+LOGIN = _matching(r"[^\x00-\x1f\x7f]{1,255}", "a login's name (no control characters; at most 255)")
+
+QUOTA = Table(
+    {
+        "messages": Key(Whole(1, 10**12), "accepted messages the account may send in the window", "how many?"),
+        "per": Key(_exactly("day"), "the window: a calendar day in the account's time zone", "in what time?"),
+    },
+)
+
+PER_LOGIN = {
+    "transactions_per_connection": Key(
+        Whole(1, 10**6),
+        "mail transactions on one connection; MAIL is answered 421 and the connection closed above it (default 5)",
+    ),
+    "tags_per_message": Key(Whole(0, 1000), "tags that X-Tags may give one message (default 5)"),
+    "record_days": Key(Whole(1, 3660), "days for which the record of an accepted message is kept (default 30)"),
+    "headers": Key(
+        Table(
+            {
+                "keep": Key(
+                    ListOf(PATTERN),
+                    "header fields that stay in the message beside the built-in ones; adds to what is broader",
+                ),
+                "queue_id": Key(FIELD, "the field that carries the queue ID (default `X-Franking-Queue-ID`)"),
+            },
+        ),
+        "which header fields leave and which one is stamped",
+    ),
+}
+
+PER_ACCOUNT = PER_LOGIN | {
+    "timezone": Key(
+        Text("a time zone of the IANA database", _zone),
+        "where the account's days begin and end (default `UTC`)",
+    ),
+    "quotas": Key(ListOf(QUOTA), "how much the account may send; replaces the quotas of `defaults` (default none)"),
+}
+
+DOMAIN_TABLE = Table(
+    {
+        "name": Key(DOMAIN, "the domain", "which domain?"),
+        "subdomains": Key(Flag(), "whether every domain below it is verified too (default false)"),
+    },
+)
+
+ACCOUNT_TABLE = Table(
+    PER_ACCOUNT
+    | {
+        "domains": Key(
+            ListOf(ScalarOr(DOMAIN, DOMAIN_TABLE)),
+            "the verified author domains: what may stand in From (exactly so, or below it with `subdomains`)",
+            "without one nothing can be sent",
+        ),
+        "logins": Key(Named(LOGIN, Table(PER_LOGIN)), "the SASL logins of the account, each with settings of its own"),
+        "networks": Key(
+            ListOf(Text("an IP network such as `192.0.2.0/24`", ip_network)),
+            "networks whose clients may send for the account without a login",
+        ),
+    },
+)
+
+POLICY = Table(
+    {
+        "version": Key(_exactly("1"), "the version of the policy language: 1", "write `version: 1`"),
+        "defaults": Key(Table(PER_ACCOUNT), "settings for all accounts; in one file only"),
+        "accounts": Key(Named(ACCOUNT, ACCOUNT_TABLE), "the accounts by name"),
+    },
+)

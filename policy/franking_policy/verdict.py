@@ -1,0 +1,127 @@
+"""What is to become of a message: the decision, its reasons, and the reply the client sees.
+
+A `Decision` is a closed union: consume it with ``match`` and mypy names every place that forgets a case.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from franking_policy.quotas import Charge
+from franking_policy.record import Record
+from franking_policy.source import Place
+
+MAX_REPLY_LINE = 512
+"""Octets in one reply line, code and CRLF included (RFC 5321, 4.5.3.1.5)."""
+
+MAX_REPLY_LINES = 32
+"""Lines in one reply that libmilter takes (smfi_setmlreply)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The SMTP reply the client sees.
+
+    ``code`` is the three-digit reply code (RFC 5321, 4.2) and ``status`` the enhanced status code (RFC 3463, 2);
+    their first digits must agree. A reply of several lines carries both on each.
+    """
+
+    code: int
+    status: str
+    lines: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a reply that no SMTP client should ever see."""
+        if not self.status.startswith(f"{self.code // 100}."):
+            raise ValueError(f"status `{self.status}` contradicts code {self.code}")
+        room = MAX_REPLY_LINE - len(f"{self.code} {self.status} \r\n")
+        if not 1 <= len(self.lines) <= MAX_REPLY_LINES or max(map(len, self.lines)) > room:
+            raise ValueError("a reply has 1 to 32 lines of 512 octets at most")
+        if not all(line.isascii() and line.isprintable() and line for line in self.lines):
+            raise ValueError("reply text must be lines of printable ASCII")
+
+
+def reply(code: int, status: str, lines: Iterable[str]) -> Reply:
+    """Return a Reply whose ``lines`` are made printable and short enough, with a word on what had to be left out."""
+    room = MAX_REPLY_LINE - len(f"{code} {status} \r\n")
+    shown = [_clipped(printable(line), room) for line in lines]
+    if len(shown) > MAX_REPLY_LINES:
+        left_out = len(shown) - MAX_REPLY_LINES + 1
+        shown = [*shown[: MAX_REPLY_LINES - 1], f"and {left_out} more"]
+    return Reply(code, status, tuple(shown))
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with everything but printable ASCII written as ``\x..``, ``\u....`` or ``\U........``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if " " <= char <= "~" else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def _clipped(line: str, room: int) -> str:
+    return line if len(line) <= room else f"{line[: room - 4]} ..."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One fault of a message: which check found it, what switched the check on, and what the client is told.
+
+    ``text`` names what was seen, what was expected and what to do.
+    """
+
+    check: str
+    place: Place
+    status: str
+    """Enhanced status code of a permanent failure: 5.6.0 for the message's own form, 5.7.1 for what the
+    submitting user may not (RFC 6409, 6.3; RFC 3463, 3.7 and 3.8)."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete one header field: the ``index``-th of its name, counted from 1 without regard to case."""
+
+    name: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Add a header field at the end of the header section; a folded ``value`` uses LF and a space."""
+
+    name: str
+    value: str
+
+
+HeaderEdit = Delete | Add
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The message may pass, if the quotas allow what it is charged: edit it and store the record."""
+
+    edits: tuple[HeaderEdit, ...]
+    """In the order in which they must be applied: deletions from the last to the first, then additions."""
+    charges: tuple[Charge, ...]
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The message may not pass; every fault found is here, at least one."""
+
+    refusals: tuple[Refusal, ...]
+
+
+Decision = Accept | Refuse
+
+
+def refusal_reply(refusals: tuple[Refusal, ...], queue_id: str) -> Reply:
+    """Return the one reply that tells all ``refusals`` and the ``queue_id`` under which they were logged.
+
+    A reply has one enhanced status: 5.7.1 if any refusal has it, else the first one's.
+    """
+    statuses = [refusal.status for refusal in refusals]
+    status = "5.7.1" if "5.7.1" in statuses else statuses[0]
+    texts = [refusal.text for refusal in refusals][: MAX_REPLY_LINES - 2]
+    left_out = len(refusals) - len(texts)
+    return reply(550, status, [*texts, *([f"and {left_out} more"] if left_out else []), f"reference {queue_id}"])
