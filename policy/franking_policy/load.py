@@ -60,6 +60,7 @@ def load(sources: Iterable[tuple[str, bytes]], problems: Iterable[Problem] = ())
             accounts += (document.get("accounts") or Value({}, document.place)).what.items()
     found += _written_twice([("`defaults`", value.place) for value in defaults])
     found += _contradictions(accounts)
+    found += _double_quotas([*defaults, *(account for _, account in accounts)])
     if found:
         raise PolicyError(found)
     return _build(defaults, dict(accounts))
@@ -68,16 +69,22 @@ def load(sources: Iterable[tuple[str, bytes]], problems: Iterable[Problem] = ())
 def _contradictions(accounts: list[tuple[str, Value]]) -> Iterable[Problem]:
     """Yield what is claimed more than once, over all files."""
     yield from _written_twice([(f"account `{name}`", account.place) for name, account in accounts])
-    first_of_each = dict(reversed(accounts)).items()
+    first_written: dict[str, Value] = {}
+    for name, account in accounts:
+        first_written.setdefault(name, account)
     for kind, claims in (("login", _logins), ("domain", _domains), ("network", _networks)):
         places: dict[object, tuple[str, Place]] = {}
-        for name, account in reversed(first_of_each):
+        for name, account in first_written.items():
             for claimed, place in claims(account):
                 owner, first = places.setdefault(claimed, (name, place))
                 if first is not place:
                     yield Problem(place, f"{kind} `{claimed}` is already given to account `{owner}` at {first}")
-    for _, account in accounts:
-        quotas = account.get("quotas")
+
+
+def _double_quotas(layers: list[Value]) -> Iterable[Problem]:
+    """Yield quotas that would count in one window twice."""
+    for layer in layers:
+        quotas = layer.get("quotas")
         yield from _written_twice([("a quota per day", quota.place) for quota in (quotas.what if quotas else [])])
 
 

@@ -18,6 +18,9 @@ from franking_policy.verdict import Refusal
 
 NAME = "unsubscribe"
 
+MAX_URI = 970
+"""Octets of a URI that fits into a line with the field's name; a longer line would be broken within it."""
+
 
 def check(message: Message, _account: Account) -> Iterator[Refusal]:
     """Yield a refusal for each fault in the fields about unsubscribing."""
@@ -39,6 +42,9 @@ def _faults(message: Message) -> Iterator[str]:
 
 def _field_faults(field: Field) -> Iterator[str]:
     try:
-        parse_list_uris(field.value)
+        longest = max(map(len, parse_list_uris(field.value)))
     except ListFieldError as error:
         yield f"{field.name} does not parse: {error}"
+    else:
+        if longest > MAX_URI:
+            yield f"{field.name} does not parse: an address of {longest} octets: {MAX_URI} is the most"

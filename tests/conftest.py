@@ -1,0 +1,68 @@
+"""A private redis-server, for every ring that needs one."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+
+
+@dataclass(slots=True)
+class RedisServer:
+    """A redis-server on a UNIX socket, with nothing kept on disk."""
+
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """Return the URL of its socket."""
+        return f"unix://{self.directory}/redis.sock"
+
+    @property
+    def client(self) -> "redis.Redis":
+        """Return a new client that waits as long as it takes."""
+        return redis.Redis(unix_socket_path=f"{self.directory}/redis.sock")
+
+    def stop(self) -> None:
+        """Kill the server."""
+        self.process.kill()
+        self.process.wait()
+
+
+def start_redis(directory: Path) -> RedisServer:
+    """Start a server in ``directory`` and wait until it answers."""
+    options = ["--port", "0", "--unixsocket", f"{directory}/redis.sock", "--save", "", "--dir", f"{directory}"]
+    process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+    server = RedisServer(directory, process)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            server.client.ping()
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return server
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Return a directory whose name is short enough for UNIX sockets in it."""
+    path = Path(tempfile.mkdtemp(prefix="franking-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def redis_server(directory: Path) -> Iterator[RedisServer]:
+    """Return a server of the test's own."""
+    server = start_redis(directory)
+    yield server
+    server.stop()
