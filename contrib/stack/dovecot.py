@@ -1,0 +1,42 @@
+"""Dovecot's auth service, by the shipped fragments and the stack's own paths."""
+
+import hashlib
+from pathlib import Path
+from subprocess import Popen
+
+from .layout import REPOSITORY, TOKEN, Layout
+from .processes import spawn
+from .waiting import accepts
+
+
+def configure(layout: Layout) -> None:
+    """Write dovecot.conf beside copies of the fragments it includes."""
+    directory = _directory(layout)
+    layout.render("dovecot.conf", directory / "dovecot.conf")
+    tokens = directory / "franking.tokens"
+    _relocate("franking.conf", directory, "/var/spool/postfix/", f"{layout.postfix_queue}/")
+    _relocate("tokens.conf", directory, "/etc/dovecot/franking.tokens", str(tokens))
+    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
+    tokens.write_text(f"{digest}:{{SHA256.HEX}}{digest}::::::user=acme-app\n", encoding="utf-8")
+
+
+def start(layout: Layout) -> Popen[bytes]:
+    """Start Dovecot."""
+    directory = _directory(layout)
+    argv = ["dovecot", "-F", "-c", str(directory / "dovecot.conf")]
+    return spawn(argv, cwd=directory, log=layout.log("dovecot"))
+
+
+def ready(layout: Layout) -> bool:
+    """Say whether Dovecot's listener for Postfix accepts a connection."""
+    return accepts(layout.postfix_queue / "private" / "auth")
+
+
+def _relocate(fragment: str, directory: Path, production: str, here: str) -> None:
+    """Copy a fragment, with its one path of a production site replaced: Dovecot has no later word on it."""
+    text = (REPOSITORY / "contrib" / "dovecot" / fragment).read_text(encoding="utf-8")
+    (directory / fragment).write_text(text.replace(production, here), encoding="utf-8")
+
+
+def _directory(layout: Layout) -> Path:
+    return layout.directory / "dovecot"

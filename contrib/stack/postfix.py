@@ -1,0 +1,69 @@
+"""Postfix with one service, submission, by the shipped fragments and the stack's own paths."""
+
+import os
+from pwd import getpwnam
+from subprocess import DEVNULL, Popen, run
+
+from .errors import StackError
+from .layout import HOST, REPOSITORY, Layout
+from .processes import spawn
+from .waiting import greets
+
+
+def configure(layout: Layout) -> None:
+    """Write main.cf and master.cf, apply the fragments, and replace what is not the same here as in production."""
+    config = layout.postfix_config
+    _make_private(layout)
+    layout.render("main.cf", config / "main.cf")
+    layout.render("master.cf", config / "master.cf")
+    _certify(layout)
+    _run([str(REPOSITORY / "contrib" / "postfix" / "apply"), str(config)])
+    postconf = ["postconf", "-c", str(config)]
+    milter = f"{{ unix:{layout.milter_socket}, default_action=tempfail }}"
+    chain = f"{layout.private_key}, {layout.certificate}"
+    _run([*postconf, "-e", f"franking_milters = {milter}", f"smtpd_tls_chain_files = {chain}"])
+    # Without login, and without TLS, a client of this machine gets as far as Franking's own verdict.
+    relay = "smtpd_relay_restrictions=permit_mynetworks,permit_sasl_authenticated,reject"
+    _run([*postconf, "-P", f"submission/inet/{relay}", "submission/inet/smtpd_tls_security_level=may"])
+    endpoint = f"service={HOST}:{layout.submission_port}"
+    _run([*postconf, "-F", "submission/inet/chroot=n", f"submission/inet/{endpoint}"])
+
+
+def start(layout: Layout) -> Popen[bytes]:
+    """Start Postfix as `postfix start` does: the check, which makes the queue, then master(8)."""
+    _run(["postfix", "-c", str(layout.postfix_config), "check"])
+    master = _run(["postconf", "-dh", "daemon_directory"]).strip() + "/master"
+    argv = [master, "-c", str(layout.postfix_config)]
+    return spawn(argv, cwd=layout.postfix_queue, log=layout.log("postfix"))
+
+
+def ready(layout: Layout) -> bool:
+    """Say whether the submission service greets."""
+    return greets(layout.submission_port)
+
+
+def _make_private(layout: Layout) -> None:
+    """Make the directory that Dovecot puts its listener into, before Postfix makes it; root's would not do."""
+    private = layout.postfix_queue / "private"
+    private.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.chown(private, getpwnam("postfix").pw_uid, -1)
+
+
+def _certify(layout: Layout) -> None:
+    """Make a certificate for 127.0.0.1, once."""
+    if layout.certificate.exists():
+        return
+    layout.certificate.parent.mkdir(exist_ok=True)
+    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    argv += ["-days", "3650", "-subj", "/CN=localhost", "-addext", f"subjectAltName=DNS:localhost,IP:{HOST}"]
+    # Python 3.13 wants this of whatever it is told to trust.
+    argv += ["-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
+    _run([*argv, "-keyout", str(layout.private_key), "-out", str(layout.certificate)])
+
+
+def _run(argv: list[str]) -> str:
+    """Return what a program that has nothing to complain about prints."""
+    done = run(argv, stdin=DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise StackError(f"`{' '.join(argv)}` failed: see above", details=done.stderr)
+    return done.stdout
