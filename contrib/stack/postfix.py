@@ -1,6 +1,8 @@
 """Postfix with one service, submission, by the shipped fragments and the stack's own paths."""
 
 import os
+import time
+from pathlib import Path
 from pwd import getpwnam
 from subprocess import DEVNULL, Popen, run
 
@@ -17,16 +19,19 @@ def configure(layout: Layout) -> None:
     layout.render("main.cf", config / "main.cf")
     layout.render("master.cf", config / "master.cf")
     _certify(layout)
+    _age(config)
     _run([str(REPOSITORY / "contrib" / "postfix" / "apply"), str(config)])
+    _age(config)
     postconf = ["postconf", "-c", str(config)]
-    milter = f"{{ unix:{layout.milter_socket}, default_action=tempfail }}"
-    chain = f"{layout.private_key}, {layout.certificate}"
-    _run([*postconf, "-e", f"franking_milters = {milter}", f"smtpd_tls_chain_files = {chain}"])
     # Without login, and without TLS, a client of this machine gets as far as Franking's own verdict.
     relay = "smtpd_relay_restrictions=permit_mynetworks,permit_sasl_authenticated,reject"
     _run([*postconf, "-P", f"submission/inet/{relay}", "submission/inet/smtpd_tls_security_level=may"])
     endpoint = f"service={HOST}:{layout.submission_port}"
     _run([*postconf, "-F", "submission/inet/chroot=n", f"submission/inet/{endpoint}"])
+    milter = f"{{ unix:{layout.milter_socket}, default_action=tempfail }}"
+    chain = f"{layout.private_key}, {layout.certificate}"
+    _run([*postconf, "-e", f"franking_milters = {milter}", f"smtpd_tls_chain_files = {chain}"])
+    _age(config)
 
 
 def start(layout: Layout) -> Popen[bytes]:
@@ -47,6 +52,12 @@ def _make_private(layout: Layout) -> None:
     private = layout.postfix_queue / "private"
     private.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chown(private, getpwnam("postfix").pw_uid, -1)
+
+
+def _age(config: Path) -> None:
+    """Make main.cf look a minute old: Postfix sleeps until a fresh one has cooled down (src/util/dict.c)."""
+    past = time.time() - 60
+    os.utime(config / "main.cf", (past, past))
 
 
 def _certify(layout: Layout) -> None:

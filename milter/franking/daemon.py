@@ -1,8 +1,8 @@
 """The daemon: a parent that binds the socket and keeps workers, and the workers that serve Postfix.
 
-The parent binds to a private name and renames it to the public one, for a stopping libmilter removes the name that it
-knows, and may do so after the next daemon has bound it. It forks the workers, which all accept on the one socket, and
-starts another for each that dies.
+The parent binds to a private name and renames it to the public one: so nobody connects before the permissions are set,
+and a libmilter that is stopped by a signal, which removes the name it knows, misses the next daemon's.
+It forks the workers, which all accept on the one socket, and starts another for each that dies.
 
 SIGTERM and SIGINT are for the parent. It takes the socket's name away, so that Postfix defers what is new, and closes
 a pipe; the workers see its end, let open transactions finish, and leave. They see the same end if the parent dies.
@@ -195,4 +195,6 @@ def _stop_when_told(pipe: int, gate: Gate, seconds: int) -> None:
     if left:
         log.warning("%d transactions did not end within %d s and are put off", left, seconds)
     time.sleep(LAST_WORDS_SECONDS)
-    Milter.stop()
+    # Not Milter.stop(): nothing is open any more, and libmilter takes up to five seconds to see that.
+    sys.stderr.flush()
+    os._exit(0)

@@ -56,6 +56,12 @@ class Session(Milter.Base):
         self._transactions = 0
         self._transaction: Transaction | None = None
 
+    def negotiate(self, opts: list[int]) -> int:
+        """Agree with Postfix on the least: pymilter sees to the steps, and edits of header fields are all we may do."""
+        answer = super().negotiate(opts)
+        opts[0] &= ACTIONS
+        return answer
+
     @Milter.noreply
     def connect(self, _hostname: str, family: int, address: Any) -> int:
         """Note the client's IP address; a local socket has none."""

@@ -1,0 +1,216 @@
+"""The daemon's life: start, workers, stop."""
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MESSAGE = (
+    ("From", b"news@acme.example"),
+    ("To", b"a@example.org"),
+    ("Subject", b"Hello"),
+    ("Date", b"Fri, 20 Nov 2026 10:00:00 +0000"),
+    ("Message-ID", b"<1@acme.example>"),
+)
+
+CONTINUE = (b"c", b"")
+STAMP = (b"h", b"X-Franking-Queue-ID\x004jW7Ng5yYPzJTyM\x00")
+
+Eventually = Callable[[Callable[[], bool]], None]
+
+
+def test_every_reply_and_callback_without_need_is_negotiated_away(daemon: Any) -> None:
+    """Each would cost a round trip a message; only MAIL and end of message are answered."""
+    daemon.start()
+    actions, steps = daemon.dial().negotiate()
+
+    no_helo, no_eoh, no_unknown, no_data = 0x02, 0x40, 0x100, 0x200
+    silent_header, skip, silent_connect, silent_rcpt, silent_body = 0x80, 0x400, 0x1000, 0x8000, 0x80000
+    assert steps == (
+        no_helo | no_eoh | no_unknown | no_data | silent_header | skip | silent_connect | silent_rcpt | silent_body
+    )
+    add_headers, change_headers = 0x01, 0x10
+    assert actions == add_headers | change_headers
+
+
+def test_a_message_is_judged_and_stamped(daemon: Any) -> None:
+    """Through libmilter, with nothing else around."""
+    daemon.start()
+    client = daemon.session()
+    answer = client.mail()
+    client.content(*MESSAGE, ("X-Foo", b"1"))
+
+    assert answer == CONTINUE
+    assert client.end() == [(b"m", b"\0\0\0\1X-Foo\0\0"), STAMP, CONTINUE]
+
+
+def test_a_message_without_a_queue_id_is_put_off(daemon: Any) -> None:
+    """A Postfix set up not to send it is a fault, and none that may cost a message."""
+    daemon.start()
+    client = daemon.session()
+    client.mail()
+    client.content(*MESSAGE)
+
+    assert client.end(queue_id="") == [
+        (b"y", b"451 4.3.0 internal error, the message was not accepted; try again later\0"),
+    ]
+    assert "milter_end_of_data_macros lacks `i`" in daemon.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_open_transactions_finish_and_new_ones_are_turned_away(
+    daemon: Any, eventually: Eventually, number: int
+) -> None:
+    """On SIGTERM and Ctrl-C; the socket's name goes first, so that Postfix defers what is new."""
+    daemon.start()
+    busy, idle = daemon.session(), daemon.session()
+    busy.mail()
+    idle.mail()
+    idle.content(*MESSAGE)
+    idle.end("idle")
+    daemon.signal(number)
+    eventually(lambda: not daemon.socket.exists())
+    turned_away = idle.mail()
+    busy.content(*MESSAGE)
+
+    assert turned_away == (b"y", b"421 4.3.2 service is restarting; connect again\0")
+    assert busy.end() == [STAMP, CONTINUE]
+    assert daemon.wait() == 0
+
+
+def test_a_transaction_that_does_not_end_holds_up_the_stop_for_a_while_only(daemon: Any) -> None:
+    """`drain_seconds` is the bound; the log says what was cut off."""
+    daemon.configure(drain_seconds=1)
+    daemon.start()
+    daemon.session().mail()
+    daemon.signal(signal.SIGTERM)
+
+    assert daemon.wait() == 0
+    assert "1 transactions did not end within 1 s and are put off" in daemon.log
+
+
+def test_a_worker_that_dies_is_replaced(daemon: Any, eventually: Eventually) -> None:
+    """And service goes on."""
+    daemon.start()
+    eventually(lambda: len(daemon.workers()) == 2)
+    first = daemon.workers()
+    os.kill(first[0], signal.SIGKILL)
+    eventually(lambda: len(daemon.workers()) == 2 and first[0] not in daemon.workers())
+    client = daemon.session()
+
+    assert client.mail() == CONTINUE
+    assert f"worker {first[0]} died (signal SIGKILL); starting another" in daemon.log
+
+
+def test_workers_do_not_outlive_their_parent(daemon: Any, eventually: Eventually) -> None:
+    """Whatever ends it."""
+    daemon.start()
+    eventually(lambda: len(daemon.workers()) == 2)
+    workers = daemon.workers()
+    daemon.signal(signal.SIGKILL)
+    daemon.wait()
+
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_a_second_daemon_does_not_take_the_socket(daemon: Any) -> None:
+    """Started twice by mistake, the first goes on and the second says why it does not."""
+    daemon.start()
+    second = daemon.spawn()
+
+    assert second.wait(20) == 78
+    assert f"config.yaml:2:9: another process serves `{daemon.socket}`; stop it first" in daemon.log
+    assert daemon.session().mail() == CONTINUE
+
+
+def test_a_socket_left_behind_is_replaced(daemon: Any) -> None:
+    """As after a crash."""
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(daemon.socket))
+    daemon.start()
+
+    assert daemon.session().mail() == CONTINUE
+
+
+def test_the_socket_has_the_mode_that_was_asked_for(daemon: Any) -> None:
+    """From the moment on that it can be seen."""
+    daemon.configure(socket_mode='"0600"')
+    daemon.start()
+
+    assert daemon.socket.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings", "problems"),
+    [
+        (
+            "version: 1\naccounts:\n  acme: {domains: [-], login: {}}\n",
+            {},
+            [
+                "policy/acme.yaml:3:20: `domains` must be a domain name",
+                "policy/acme.yaml:3:24: `acme` has no key `login` (did you mean `logins`?)",
+            ],
+        ),
+        ("", {}, ["policy/acme.yaml:1:1: the file is empty"]),
+        (
+            "version: 1\n",
+            {"workers": 0, "polciy": "x"},
+            [
+                "config.yaml:3:10: `workers` must be a whole number from 1 to 1024, not `0`",
+                "config.yaml:5:1: the configuration has no key `polciy` (did you mean `policy`?)",
+            ],
+        ),
+        (
+            "version: 1\n",
+            {"socket": "nowhere/milter.sock"},
+            ["config.yaml:2:9: directory", "does not exist; create it"],
+        ),
+        ("version: 1\n", {"policy": "nowhere"}, ["there is no `*.yaml` file in this directory"]),
+    ],
+)
+def test_what_is_broken_stops_it_at_once(
+    daemon: Any, policy: str, settings: dict[str, object], problems: list[str]
+) -> None:
+    """With every problem and exit status 78."""
+    daemon.configure(policy, **settings)
+
+    assert daemon.spawn().wait(20) == 78
+    assert [problem for problem in problems if problem not in daemon.log] == []
+    assert "Traceback" not in daemon.log
+
+
+def pairs(line: str) -> list[tuple[str, str]]:
+    """Return names and values of a log line, as a program would read it."""
+    return re.findall(r' (\w+)=("(?:\\.|[^"\\])*"|\S*)', line)
+
+
+def test_a_log_line_is_a_transaction(daemon: Any, eventually: Eventually) -> None:
+    """However it ends, and whatever a client puts into it."""
+    daemon.start()
+    client = daemon.session()
+    client.mail(login='x" verdict=accept', sender="<a\n4jW7Ng5yYPzJTyM: verdict=accept@evil.example>")
+    client.mail(sender="<b\udcff@acme.example>".encode("utf-8", "surrogateescape").decode("latin-1"))
+    client.content(*MESSAGE)
+    client.end("one")
+    client.mail()
+    client.content(("From", b"a@evil.example\r\n\tfranking: x\x1b[2J"), recipient="<\r\n@x>")
+    client.end("two")
+    client.mail()
+    client.mail()
+    client.close()
+    eventually(lambda: daemon.log.count(" nrcpt=") == 5)
+    lines = [line.split(": ", 1)[1] for line in daemon.log.splitlines()]
+
+    assert [line.split(":")[0] for line in lines[1:]] == ["NOQUEUE", "one", "two", "NOQUEUE", "NOQUEUE"]
+    assert [[name for name, _ in pairs(line)].count("verdict") for line in lines[1:]] == [1] * 5
+    assert lines[1].startswith(
+        'NOQUEUE: client=192.0.2.7 login="x\\" verdict=accept" account= '
+        'sender="<a\\n4jW7Ng5yYPzJTyM: verdict=accept@evil.example>" nrcpt=0 verdict=refuse check=account',
+    )
+    assert daemon.log.isascii()
+    assert daemon.log.replace("\n", "").isprintable()
