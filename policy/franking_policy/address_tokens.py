@@ -70,5 +70,5 @@ def _literal(text: str, start: int) -> Token:
     if not match:
         raise FieldTextError("`[` without `]`: put the name in double quotes")
     # Folding white space in a literal is no part of it (RFC 5322, 3.4.1).
-    literal = f"[{match[1].replace(' ', '').replace(chr(9), '')}]"
-    return Token("literal", literal, start, match.end())
+    content = match[1].replace(" ", "").replace("\t", "")
+    return Token("literal", f"[{content}]", start, match.end())

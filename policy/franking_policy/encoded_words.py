@@ -142,7 +142,6 @@ def _unquoted(encoded: bytes, encoding: str) -> bytes | None:
 def _span(words: list[_Word]) -> Span | None:
     try:
         text = b"".join(word.octets for word in words).decode(words[0].codec)
-        text.encode("utf-8")  # fails on surrogates, should a codec ever give one
     except UnicodeError:
         return None
     return Span(words[0].start, words[-1].end, text)

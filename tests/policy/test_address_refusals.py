@@ -74,6 +74,7 @@ from franking_policy.addresses import AddressError, parse_address_list
         pytest.param(b"jane@acme . example", "beside a dot in the domain", id="obs-domain"),
         pytest.param(b"jane@acme.(c)example", "beside a dot in the domain", id="comment in the domain"),
         pytest.param(b"jane@acme.example .", "beside a dot in the domain", id="blank before the trailing dot"),
+        pytest.param(b".@acme.example", "dot at an end of the local part", id="dot as the local part"),
         pytest.param(b".jane@acme.example", "dot at an end of the local part", id="leading dot"),
         pytest.param(b"jane.@acme.example", "dot at an end of the local part", id="trailing dot of the local part"),
         pytest.param(b"ja..ne@acme.example", "two dots in a row in the local part", id="two dots"),
@@ -105,6 +106,7 @@ from franking_policy.addresses import AddressError, parse_address_list
         pytest.param("\u202eJane <jane@acme.example>".encode(), r"U\+202E", id="bidirectional override"),
         pytest.param('"Ja\u200bne" <jane@acme.example>'.encode(), r"U\+200B", id="zero width space in quotes"),
         pytest.param("(\ufeff) jane@acme.example".encode(), r"U\+FEFF", id="byte order mark in a comment"),
+        pytest.param("Jane\u2029<jane@acme.example>".encode(), r"U\+2029", id="paragraph separator"),
         pytest.param("Jane\u2028<jane@acme.example>".encode(), r"U\+2028", id="line separator"),
         pytest.param("ja\u200dne@acme.example".encode(), "cannot be seen", id="joiner in the local part"),
         pytest.param("ja\u00a0ne@acme.example".encode(), "cannot be seen", id="no-break space in the local part"),
@@ -150,6 +152,7 @@ from franking_policy.addresses import AddressError, parse_address_list
         pytest.param(b"=?utf-7?q?+ADw-?= <a@acme.example>", "cannot be decoded", id="utf-7"),
         pytest.param(b"=?utf-8?q?=C3?= <a@acme.example>", "cannot be decoded", id="broken character"),
         pytest.param(b"=?utf-8?q?=3C b?= <a@acme.example>", "cannot be decoded", id="blank in an encoded word"),
+        pytest.param(b"=?utf-8?q?=3C b?= =?utf-8?q?x?= <a@acme.example>", "cannot be decoded", id="blank, then sound"),
         pytest.param(b"=?utf-8?q?x?= =?utf-8?q?=3C <a@acme.example>", "cannot be decoded", id="open encoded word"),
     ],
 )

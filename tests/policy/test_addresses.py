@@ -36,6 +36,8 @@ JOE = Mailbox("", "joe", "shop.example")
         pytest.param("jane @ acme.example", JANE, id="blanks around @"),
         pytest.param("jane@ACME.example", Mailbox("", "jane", "ACME.example"), id="domain as written"),
         pytest.param("jane@acme.example.", JANE, id="trailing dot"),
+        pytest.param("jane@localhost.", Mailbox("", "jane", "localhost"), id="single label and a dot"),
+        pytest.param(f"{'a' * 254}@acme.example", Mailbox("", "a" * 254, "acme.example"), id="long local part"),
         pytest.param("jane@localhost", Mailbox("", "jane", "localhost"), id="single label"),
         pytest.param("j.a-n+e=_'{x}@acme.example", Mailbox("", "j.a-n+e=_'{x}", "acme.example"), id="atom signs"),
         pytest.param('"jane"@acme.example', JANE, id="needless quotes"),
@@ -43,7 +45,7 @@ JOE = Mailbox("", "joe", "shop.example")
         pytest.param('"ja..ne."@acme.example', Mailbox("", "ja..ne.", "acme.example"), id="dots in local part"),
         pytest.param('""@acme.example', Mailbox("", "", "acme.example"), id="empty local part"),
         pytest.param("jane@[192.0.2.1]", Mailbox("", "jane", "[192.0.2.1]"), id="domain literal"),
-        pytest.param("jane@[ IPv6:2001:db8::1\r\n ]", Mailbox("", "jane", "[IPv6:2001:db8::1]"), id="folded literal"),
+        pytest.param("jane@[ IPv6:2001:db8::1\r\n\t]", Mailbox("", "jane", "[IPv6:2001:db8::1]"), id="folded literal"),
         pytest.param("jörg@bücher.example", Mailbox("", "jörg", "bücher.example"), id="international address"),
         pytest.param("Jörg <jane@acme.example>", Mailbox("Jörg", "jane", "acme.example"), id="raw UTF-8 name"),
         pytest.param(

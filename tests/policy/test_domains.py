@@ -31,6 +31,7 @@ NAME_253 = ".".join([LABEL_63, LABEL_63, LABEL_63, "a" * 61])
         pytest.param("ΟΔΟΣ.example", "xn--pxavbm.example", id="capital sigma before a dot is final"),
         pytest.param("例え.テスト", "xn--r8jz45g.xn--zckzah", id="every label international"),
         pytest.param(NAME_253, NAME_253, id="253 octets"),
+        pytest.param(f"{LABEL_63}.bücher", f"{LABEL_63}.xn--bcher-kva", id="63 octets beside an international label"),
         pytest.param(f"{NAME_253}.", NAME_253, id="253 octets and a trailing dot"),
     ],
 )
@@ -83,6 +84,16 @@ def test_what_is_no_domain_is_refused(written: str, message: str) -> None:
     """The message says which label is wrong and what was expected."""
     with pytest.raises(DomainError, match=message):
         to_ascii(written)
+
+
+def test_the_limit_of_a_name_holds_for_its_a_labels() -> None:
+    """A name may have 253 octets as A-labels, and no more."""
+    international = "xn--aa-xka"
+    longest = f"{NAME_253[: -len(international) - 1]}.aüa"
+
+    assert len(to_ascii(longest)) == 253
+    with pytest.raises(DomainError, match="longer than 253 octets as A-labels"):
+        to_ascii(f"{longest}a")
 
 
 @pytest.mark.parametrize(

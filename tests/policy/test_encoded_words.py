@@ -22,6 +22,8 @@ from franking_policy.encoded_words import decode, has_visible_text
         pytest.param(b"=?utf-8?q?a?=\r\n  =?utf-8?q?b?=", "ab", id="fold between words is dropped"),
         pytest.param(b"=?utf-8?q?a?= =?iso-8859-1?q?b?=", "ab", id="blank between charsets is dropped"),
         pytest.param(b"=?utf-8?q?a?= b =?utf-8?q?c?=", "a b c", id="blanks around plain text stay"),
+        pytest.param(b" =?utf-8?q?a?= ", " a ", id="blanks at the ends stay"),
+        pytest.param(b"=?iso-8859-1?q?=F6?= =?utf-8?q?=C3=B6?=", "öö", id="charsets are not joined"),
         pytest.param(b"=?utf-8?q?a_?= =?utf-8?q?b?=", "a b", id="encoded blank stays"),
         pytest.param(b"=?utf-8?q?a?==?utf-8?q?b?=", "ab", id="words that touch"),
         pytest.param(b"x=?utf-8?q?=C3=B6?=y", "xöy", id="word inside a word"),
@@ -43,6 +45,33 @@ from franking_policy.encoded_words import decode, has_visible_text
 def test_a_reader_sees_decoded_text(value: bytes, expected: str) -> None:
     """Unfolded, decoded, with the white space between encoded words dropped (RFC 2047, 6.2)."""
     assert decode(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        *[(charset, "a") for charset in ("us-ascii", "ascii", "ASCII")],
+        *[(charset, "日本") for charset in ("utf-8", "utf8", "iso-2022-jp", "shift_jis", "windows-31j", "euc-jp")],
+        *[(charset, "中文") for charset in ("gb2312", "gbk", "gb18030", "big5", "big5-hkscs")],
+        *[(charset, "한글") for charset in ("euc-kr", "iso-2022-kr", "ks_c_5601-1987")],
+        *[(f"iso-8859-{part}", "é") for part in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)],
+        *[
+            (f"iso-8859-{part}", text)
+            for part, text in ((5, "д"), (6, "م"), (7, "λ"), (8, "א"), ("8-i", "א"), (11, "ก"))
+        ],
+        *[(f"windows-{page}", "é") for page in (1250, 1252, 1254, 1257, 1258)],
+        *[(f"windows-{page}", text) for page, text in ((874, "ก"), (1251, "д"), (1253, "λ"), (1255, "א"), (1256, "م"))],
+        *[(f"cp{page}", "é") for page in (437, 850, 852, 1250, 1252)],
+        *[(charset, "д") for charset in ("cp866", "cp1251", "koi8-r", "koi8-u")],
+        *[("tis-620", "ก"), ("macintosh", "é")],
+    ],
+)
+def test_the_charsets_of_mail_are_known(charset: str, text: str) -> None:
+    """By their names in mail, which are not always Python's."""
+    codec = {"iso-8859-8-i": "iso-8859-8", "windows-31j": "cp932", "windows-874": "cp874"}.get(charset, charset)
+    octets = "".join(f"={octet:02X}" for octet in text.encode(codec))
+
+    assert decode(f"=?{charset}?q?{octets}?=".encode()) == text
 
 
 @pytest.mark.parametrize(

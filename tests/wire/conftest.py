@@ -61,16 +61,16 @@ class Client:
 
     def end(self, queue_id: str = "4jW7Ng5yYPzJTyM") -> list[tuple[bytes, bytes]]:
         """End the message; return the edits and, last, the verdict."""
-        self._macros(b"E", {"i": queue_id} if queue_id else {})
-        self._send(b"E", b"")
+        self.begin_end(queue_id)
         answers = [self._receive()]
         while answers[-1][0] in b"hm":
             answers.append(self._receive())
         return answers
 
-    def closed(self) -> bool:
-        """Tell whether the daemon has hung up."""
-        return self._socket.recv(1) == b""
+    def begin_end(self, queue_id: str = "4jW7Ng5yYPzJTyM") -> None:
+        """End the message and do not wait for an answer."""
+        self._macros(b"E", {"i": queue_id} if queue_id else {})
+        self._send(b"E", b"")
 
     def _macros(self, stage: bytes, macros: dict[str, str]) -> None:
         self._send(b"D", stage + "".join(f"{name}\0{value}\0" for name, value in macros.items()).encode())
@@ -106,9 +106,10 @@ class Daemon:
         """Write the policy and the configuration."""
         (self.directory / "policy").mkdir(exist_ok=True)
         (self.directory / "policy" / "acme.yaml").write_text(text)
-        chosen = {"policy": "policy", "socket": "milter.sock", "workers": 2, "drain_seconds": 10} | settings
-        lines = [f"{name}: {value}" for name, value in chosen.items()]
-        (self.directory / "config.yaml").write_text("\n".join([*lines, f"redis: {{url: '{self.redis_url}'}}", ""]))
+        redis = f"{{url: '{self.redis_url}', timeout_ms: {settings.pop('redis_timeout_ms', 80)}}}"
+        chosen = {"policy": "policy", "socket": "milter.sock", "workers": 2, "drain_seconds": 10, "redis": redis}
+        lines = [f"{name}: {value}\n" for name, value in (chosen | settings).items()]
+        (self.directory / "config.yaml").write_text("".join(lines))
 
     def start(self) -> None:
         """Start the daemon and wait until it serves."""

@@ -162,7 +162,7 @@ def test_the_socket_has_the_mode_that_was_asked_for(daemon: Any) -> None:
             {"workers": 0, "polciy": "x"},
             [
                 "config.yaml:3:10: `workers` must be a whole number from 1 to 1024, not `0`",
-                "config.yaml:5:1: the configuration has no key `polciy` (did you mean `policy`?)",
+                "config.yaml:6:1: the configuration has no key `polciy` (did you mean `policy`?)",
             ],
         ),
         (
@@ -214,3 +214,24 @@ def test_a_log_line_is_a_transaction(daemon: Any, eventually: Eventually) -> Non
     )
     assert daemon.log.isascii()
     assert daemon.log.replace("\n", "").isprintable()
+
+
+def test_what_was_counted_for_a_session_that_died_is_given_back(
+    daemon: Any, redis_server: Any, eventually: Eventually
+) -> None:
+    """Postfix went away between the end of its message and our edits: nothing was accepted."""
+    daemon.configure(redis_timeout_ms=10_000)
+    daemon.start()
+    client = daemon.session()
+    client.mail()
+    client.content(*MESSAGE)
+    redis_server.client.client_pause(60_000, all=False)
+    client.begin_end()
+    eventually(lambda: redis_server.client.info("clients")["blocked_clients"] == 1)
+    client.close()
+    redis_server.client.client_unpause()
+    eventually(lambda: "verdict=tempfail" in daemon.log)
+
+    counters = list(redis_server.client.scan_iter("*:quota:*"))
+    assert [redis_server.client.get(counter) for counter in counters] == [b"0"]
+    assert "redis" not in daemon.log
