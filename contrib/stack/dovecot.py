@@ -8,6 +8,9 @@ from .layout import REPOSITORY, TOKEN, Layout
 from .processes import spawn
 from .waiting import accepts
 
+PATIENCE = 0.5
+"""Seconds to stop in: Dovecot would wait until the last smtpd(8) has closed its connection."""
+
 
 def configure(layout: Layout) -> None:
     """Write dovecot.conf beside copies of the fragments it includes."""
@@ -23,6 +26,8 @@ def configure(layout: Layout) -> None:
 def start(layout: Layout) -> Popen[bytes]:
     """Start Dovecot."""
     directory = _directory(layout)
+    # A killed Dovecot leaves it, and one that nobody has reaped yet passes for running.
+    (directory / "run" / "master.pid").unlink(missing_ok=True)
     argv = ["dovecot", "-F", "-c", str(directory / "dovecot.conf")]
     return spawn(argv, cwd=directory, log=layout.log("dovecot"))
 

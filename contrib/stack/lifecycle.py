@@ -18,12 +18,14 @@ class Service:
     configure: Callable[[Layout], None]
     start: Callable[[Layout], Popen[bytes]]
     ready: Callable[[Layout], bool]
+    patience: float = processes.PATIENCE
+    """Seconds it may take to stop."""
 
 
 SERVICES = {
     "redis": Service(redis_server.configure, redis_server.start, redis_server.ready),
     "sink": Service(sink.configure, sink.start, sink.ready),
-    "dovecot": Service(dovecot.configure, dovecot.start, dovecot.ready),
+    "dovecot": Service(dovecot.configure, dovecot.start, dovecot.ready, dovecot.PATIENCE),
     "franking": Service(franking.configure, franking.start, franking.ready),
     "postfix": Service(postfix.configure, postfix.start, postfix.ready),
 }
@@ -59,7 +61,7 @@ def start(layout: Layout, pids: state.Pids, name: str) -> None:
 def stop(layout: Layout, pids: state.Pids, name: str) -> None:
     """Stop one service of a stack, and wait until it is gone."""
     if name in pids:
-        processes.stop([pids.pop(name)], layout.directory)
+        processes.stop([pids.pop(name)], layout.directory, SERVICES[name].patience)
     state.save(layout, pids)
 
 

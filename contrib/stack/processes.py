@@ -48,20 +48,20 @@ def running(pid: int, directory: Path) -> bool:
     return f"{directory}/" in command_line or f"{cwd}/".startswith(f"{directory}/")
 
 
-def stop(leaders: Sequence[int], directory: Path) -> None:
-    """End the sessions of these processes and wait until they are gone."""
+def stop(leaders: Sequence[int], directory: Path, patience: float = PATIENCE) -> None:
+    """End the sessions of these processes, by force after `patience` seconds, and wait until they are gone."""
     for leader in leaders:
         # A leader takes its workers along; workers whose leader was killed are told themselves.
         alive = [leader] if running(leader, directory) else list(_session(leader, directory))
         _signal(alive, signal.SIGTERM)
-    if not _gone(leaders, directory):
+    if not _gone(leaders, directory, patience):
         for leader in leaders:
             _signal(list(_session(leader, directory)), signal.SIGKILL)
-        _gone(leaders, directory)
+        _gone(leaders, directory, PATIENCE)
 
 
-def _gone(leaders: Sequence[int], directory: Path) -> bool:
-    deadline = time.monotonic() + PATIENCE
+def _gone(leaders: Sequence[int], directory: Path, patience: float) -> bool:
+    deadline = time.monotonic() + patience
     while any(any(_session(leader, directory)) for leader in leaders):
         if time.monotonic() > deadline:
             return False

@@ -41,13 +41,9 @@ class Reply:
 
 
 def reply(code: int, status: str, lines: Iterable[str]) -> Reply:
-    """Return a Reply whose ``lines`` are made printable and short enough, with a word on what had to be left out."""
+    """Return a Reply whose ``lines`` are made printable and short enough."""
     room = MAX_REPLY_LINE - len(f"{code} {status} \r\n")
-    shown = [_clipped(printable(line), room) for line in lines]
-    if len(shown) > MAX_REPLY_LINES:
-        left_out = len(shown) - MAX_REPLY_LINES + 1
-        shown = [*shown[: MAX_REPLY_LINES - 1], f"and {left_out} more"]
-    return Reply(code, status, tuple(shown))
+    return Reply(code, status, tuple(_clipped(printable(line), room) for line in lines))
 
 
 def printable(text: str) -> str:
@@ -118,10 +114,12 @@ Decision = Accept | Refuse
 def refusal_reply(refusals: tuple[Refusal, ...], queue_id: str) -> Reply:
     """Return the one reply that tells all ``refusals`` and the ``queue_id`` under which they were logged.
 
-    A reply has one enhanced status: 5.7.1 if any refusal has it, else the first one's.
+    There is no queue ID at MAIL. A reply has one enhanced status: 5.7.1 if any refusal has it, else the first one's.
     """
     statuses = [refusal.status for refusal in refusals]
     status = "5.7.1" if "5.7.1" in statuses else statuses[0]
-    texts = [refusal.text for refusal in refusals][: MAX_REPLY_LINES - 2]
-    left_out = len(refusals) - len(texts)
-    return reply(550, status, [*texts, *([f"and {left_out} more"] if left_out else []), f"reference {queue_id}"])
+    texts = [refusal.text for refusal in refusals]
+    room = MAX_REPLY_LINES - 2
+    more = [f"and {len(texts) - room} more"] if len(texts) > room else []
+    reference = [f"reference {queue_id}"] if queue_id else []
+    return reply(550, status, [*texts[:room], *more, *reference])

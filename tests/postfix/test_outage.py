@@ -1,0 +1,67 @@
+"""Redis goes away while mail comes in."""
+
+import os
+import signal
+import smtplib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Mail = Callable[..., bytes]
+
+REPLY = "4.3.0 accounting is out of reach, the message was not accepted; try again later"
+
+
+def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail: Mail) -> None:
+    """451 within 100 ms, for accounts with and without a quota; then service goes on by itself."""
+    before = own_stack.submit(mail())
+    own_stack.stop("redis")
+    client = own_stack.client(login="wide")
+    spans, answers = [], []
+    for _ in range(5):
+        client.smtp.rset()
+        started = time.monotonic()
+        answers.append(client.submit(mail(From="a@wide.example"), "b@wide.example", ["a@example.org"]))
+        spans.append(time.monotonic() - started)
+    without_quota = own_stack.submit(mail())
+    own_stack.start("redis")
+    after = client.submit(mail(From="a@wide.example"), "b@wide.example", ["a@example.org"])
+
+    assert {(answer.code, answer.text) for answer in [*answers, without_quota]} == {(451, REPLY)}
+    assert min(spans) < 0.1
+    assert own_stack.delivered(before.queue_id)
+    assert own_stack.delivered(after.queue_id)
+    assert len(own_stack.log("verdict=tempfail check=redis")) == 6
+
+
+@pytest.mark.parametrize("seconds", [0.5])
+def test_a_stalled_redis_is_as_good_as_none(own_stack: Any, mail: Mail, seconds: float) -> None:
+    """What it counts when it wakes up is given back."""
+    pid = own_stack.document["pids"]["redis"]
+    client = own_stack.client(login="small")
+    message = mail(From="a@small.example")
+    os.kill(pid, signal.SIGSTOP)
+    started = time.monotonic()
+    stalled = client.submit(message, "b@small.example", ["a@example.org"])
+    span = time.monotonic() - started
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+    client.smtp.rset()
+    after = [client.submit(message, "b@small.example", ["a@example.org"]).code for _ in range(3)]
+
+    assert (stalled.code, stalled.text) == (451, REPLY)
+    assert span < 0.3
+    assert after == [250, 250, 451]
+
+
+def test_without_franking_postfix_defers(own_stack: Any, mail: Mail) -> None:
+    """Nothing passes by a milter that is not there: not a new connection's mail, and not an old one's."""
+    old = own_stack.client()
+    own_stack.stop("franking")
+    answer = old.submit(mail(), "b@acme.example", ["a@example.org"])
+    with pytest.raises(smtplib.SMTPResponseException) as caught:
+        own_stack.client()
+
+    assert (answer.code, caught.value.smtp_code) == (451, 454)
