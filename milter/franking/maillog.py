@@ -14,8 +14,9 @@ import os
 import sys
 
 from franking.transaction import Transaction
+from franking_policy.shown import printable
 from franking_policy.source import Place
-from franking_policy.verdict import Refusal, Reply, printable
+from franking_policy.verdict import Refusal, Reply
 
 log = logging.getLogger("franking")
 

@@ -42,11 +42,6 @@ def to_ascii(domain: str) -> str:
     return encoded
 
 
-def is_below(domain: str, parent: str) -> bool:
-    """Whether ``domain`` is a true subdomain of ``parent``, both as `to_ascii` returns them."""
-    return domain.endswith(f".{parent}")
-
-
 def _encoded(label: str, name: str) -> str:
     if not label:
         raise DomainError(f"empty label in domain {shown(name)} (two dots in a row, or one at an end)")

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from franking_policy.shown import visible
 from franking_policy.source import Place, PolicyError, Problem
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -69,7 +70,7 @@ class Whole:
         text = node.value if isinstance(node, yaml.ScalarNode) and not node.style else ""
         if re.fullmatch(r"(0|[1-9][0-9]*(_[0-9]+)*)", text) and len(text) < 20 and self._has(int(text)):
             return Value(int(text), report.place(node))
-        report.add(node, f"{label} must be a whole number from {self.least} to {self.most}, not {shown(node)}")
+        report.add(node, f"{label} must be a whole number from {self.least} to {self.most}, not {as_written(node)}")
         return None
 
     def _has(self, number: int) -> bool:
@@ -84,7 +85,7 @@ class Flag:
         """Read a plain scalar."""
         if isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("true", "false"):
             return Value(node.value == "true", report.place(node))
-        report.add(node, f"{label} must be `true` or `false`, not {shown(node)}")
+        report.add(node, f"{label} must be `true` or `false`, not {as_written(node)}")
         return None
 
 
@@ -107,7 +108,7 @@ class Text:
                 why = f": {error}" if str(error) else ""
         else:
             why = ""
-        report.add(node, f"{label} must be {self.expected}, not {shown(node)}{why}")
+        report.add(node, f"{label} must be {self.expected}, not {as_written(node)}{why}")
         return None
 
 
@@ -120,7 +121,7 @@ class ListOf:
     def read(self, node: yaml.Node, label: str, report: Report) -> Value | None:
         """Read the items; wrong ones are reported and left out."""
         if not isinstance(node, yaml.SequenceNode):
-            report.add(node, f"{label} must be a list, not {shown(node)}")
+            report.add(node, f"{label} must be a list, not {as_written(node)}")
             return None
         items = [self.item.read(child, label, report) for child in node.value]
         return Value([item for item in items if item], report.place(node))
@@ -226,13 +227,13 @@ def _entries(node: yaml.Node, label: str, report: Report) -> Iterable[tuple[str,
     if isinstance(node, yaml.ScalarNode) and not node.style and node.value in EMPTY:
         return
     if not isinstance(node, yaml.MappingNode):
-        report.add(node, f"{label} must be a mapping, not {shown(node)}")
+        report.add(node, f"{label} must be a mapping, not {as_written(node)}")
         return
     seen: dict[str, Place] = {}
     for key_node, value_node in node.value:
         name = key_node.value
         if not isinstance(key_node, yaml.ScalarNode):
-            report.add(key_node, f"{label} has {shown(key_node)} for a key")
+            report.add(key_node, f"{label} has {as_written(key_node)} for a key")
         elif name in seen:
             report.add(key_node, f"`{clipped(name)}` is already written at {seen[name]}")
         else:
@@ -246,7 +247,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean `{close[0]}`?)" if close else ""
 
 
-def shown(node: yaml.Node) -> str:
+def as_written(node: yaml.Node) -> str:
     """Return ``node`` as a message shows it: scalars in backticks, shortened; collections by their kind."""
     if isinstance(node, yaml.ScalarNode):
         quote = node.style if node.style in ('"', "'") else ""
@@ -256,5 +257,4 @@ def shown(node: yaml.Node) -> str:
 
 def clipped(text: str) -> str:
     """Return ``text`` short, on one line and without control characters, for a message."""
-    safe = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[:60])
-    return safe + ("..." if len(text) > 60 else "")
+    return visible(text[:60]) + ("..." if len(text) > 60 else "")

@@ -1,4 +1,4 @@
-"""What a client wrote, made fit to stand in a reply, a report or a log line."""
+"""What a client or an author wrote, made fit to be shown: in a reply, a report, a log line, on a terminal."""
 
 MAX_SHOWN = 60
 """Characters shown of a text, escapes included: a reply line holds 512 octets (RFC 5321, 4.5.3.1.5)."""
@@ -6,11 +6,29 @@ MAX_SHOWN = 60
 
 def shown(text: str) -> str:
     """Return ``text`` in backticks: short, on one line, printable ASCII, with no backtick of its own."""
-    escaped = "".join(_escaped(char) for char in text[: MAX_SHOWN + 1])
+    escaped = printable(text[: MAX_SHOWN + 1]).replace("`", "'")
     return f"`{escaped}`" if len(escaped) <= MAX_SHOWN else f"`{escaped[: MAX_SHOWN - 3]}...`"
 
 
-def _escaped(char: str) -> str:
-    if char == "`":
-        return "'"
-    return char if " " <= char <= "~" else char.encode("unicode_escape").decode("ascii")
+def printable(text: str) -> str:
+    r"""Return ``text`` with everything but printable ASCII written as ``\x..``, ``\u....`` or ``\U........``.
+
+    >>> printable("Gr\u00fc\u00dfe\r\n")
+    'Gr\\xfc\\xdfe\\r\\n'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if " " <= char <= "~" else _escape(char) for char in text)
+
+
+def visible(text: str) -> str:
+    r"""Return ``text`` with everything escaped that is no visible character: it steers no terminal.
+
+    >>> visible("Gr\u00fc\u00dfe\x1b[2J")
+    'Grüße\\x1b[2J'
+    """
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from franking_policy.quotas import Charge
 from franking_policy.record import Record
+from franking_policy.shown import printable
 from franking_policy.source import Place
 
 MAX_REPLY_LINE = 512
@@ -44,13 +45,6 @@ def reply(code: int, status: str, lines: Iterable[str]) -> Reply:
     """Return a Reply whose ``lines`` are made printable and short enough."""
     room = MAX_REPLY_LINE - len(f"{code} {status} \r\n")
     return Reply(code, status, tuple(_clipped(printable(line), room) for line in lines))
-
-
-def printable(text: str) -> str:
-    r"""Return ``text`` with everything but printable ASCII written as ``\x..``, ``\u....`` or ``\U........``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char if " " <= char <= "~" else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def _clipped(line: str, room: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from franking_policy.domains import DomainError, is_below, to_ascii
+from franking_policy.domains import DomainError, to_ascii
 
 LABEL_63 = "a" * 63
 NAME_253 = ".".join([LABEL_63, LABEL_63, LABEL_63, "a" * 61])
@@ -94,22 +94,6 @@ def test_the_limit_of_a_name_holds_for_its_a_labels() -> None:
     assert len(to_ascii(longest)) == 253
     with pytest.raises(DomainError, match="longer than 253 octets as A-labels"):
         to_ascii(f"{longest}a")
-
-
-@pytest.mark.parametrize(
-    ("domain", "parent", "expected"),
-    [
-        pytest.param("mail.acme.example", "acme.example", True, id="child"),
-        pytest.param("a.b.acme.example", "acme.example", True, id="grandchild"),
-        pytest.param("acme.example", "acme.example", False, id="itself"),
-        pytest.param("notacme.example", "acme.example", False, id="same ending, no label boundary"),
-        pytest.param("acme.example.evil.example", "acme.example", False, id="same beginning"),
-        pytest.param("example", "acme.example", False, id="parent"),
-    ],
-)
-def test_only_a_label_boundary_makes_a_subdomain(domain: str, parent: str, *, expected: bool) -> None:
-    """`notacme.example` is not below `acme.example`."""
-    assert is_below(domain, parent) is expected
 
 
 @given(st.text(max_size=300) | st.text(alphabet="aüx-n.\u200d\u0308Σß1", max_size=70))

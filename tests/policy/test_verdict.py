@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from franking_policy.source import BUILT_IN
-from franking_policy.verdict import Refusal, Reply, printable, refusal_reply, reply
+from franking_policy.verdict import Refusal, Reply, refusal_reply, reply
 
 
 def refusal(text: str, status: str = "5.6.0") -> Refusal:
@@ -52,8 +52,3 @@ def test_too_long_a_line_is_clipped() -> None:
 
     assert len(line) == 512 - len("451 4.7.1 \r\n")
     assert line.endswith("x ...")
-
-
-def test_octets_that_are_no_text_are_shown_by_their_number() -> None:
-    """Surrogates stand for octets that are no UTF-8."""
-    assert printable("a\r\n\u00e9\udc80\U0001f600") == "a\\r\\n\\xe9\\udc80\\U0001f600"

@@ -9,6 +9,7 @@ from franking import config
 from franking.ledger import Ledger, connect
 from franking_policy.load import load_directory
 from franking_policy.record import Record
+from franking_policy.shown import visible
 
 PATIENCE = 5.0
 """Seconds a person waits for Redis; the daemon's time-out would be short for one who looks something up."""
@@ -44,7 +45,7 @@ def run_show(options: argparse.Namespace) -> int:
     record = Ledger(connect(settings.redis_url, PATIENCE)).find(options.queue_id, accounts)
     if record is None:
         print(
-            f"franking: no record of {shown(options.queue_id)}: it was not accepted here, or is no longer kept; "
+            f"franking: no record of {visible(options.queue_id)}: it was not accepted here, or is no longer kept; "
             "the mail log has a line for each transaction",
             file=sys.stderr,
         )
@@ -70,15 +71,4 @@ def as_text(record: Record) -> str:
         ("size", f"{record.size} octets"),
         ("removed", ", ".join(record.removed) or "(nothing)"),
     ]
-    return "\n".join(f"{name:<10}  {shown(value)}" for name, value in rows)
-
-
-def shown(text: str) -> str:
-    r"""Return ``text`` with everything that is no visible character escaped: a client's bytes steer no terminal.
-
-    >>> shown("Grüße\x1b[2J")
-    'Grüße\\x1b[2J'
-    """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
-    )
+    return "\n".join(f"{name:<10}  {visible(value)}" for name, value in rows)
