@@ -1,0 +1,79 @@
+"""What the Debian package puts into /etc/franking, and how its service treats the daemon."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from franking import __version__
+from franking.config import CONFIG, Config, load
+from franking_policy.load import load as load_policy
+from franking_policy.load import load_directory
+from franking_policy.shapes import Table
+
+PACKAGING = Path(__file__).parents[2] / "packaging"
+SHIPPED = PACKAGING / "etc" / "franking"
+SERVICE = (PACKAGING / "debian" / "franking.service").read_text()
+
+
+def uncommented(path: Path) -> str:
+    """Return the file with every option in force: `#key` is one, `# Word` is prose."""
+    return re.sub(r"^#(?! [^ ]|$)", "", path.read_text(), flags=re.MULTILINE)
+
+
+def everything_in_force(directory: Path) -> Config:
+    """Return the shipped configuration with all that is commented out."""
+    file = directory / "config.yaml"
+    file.write_text(uncommented(SHIPPED / "config.yaml"))
+    return load(file)
+
+
+def test_what_is_commented_out_is_the_default(directory: Path) -> None:
+    """But for the workers, whose number is the machine's; and the policy is where the package puts it."""
+    shipped = load(SHIPPED / "config.yaml")
+    written = everything_in_force(directory)
+
+    assert shipped.policy == SHIPPED / "policy"
+    own = dataclasses.replace(
+        written, policy=shipped.policy, workers=shipped.workers, socket_place=shipped.socket_place
+    )
+    assert own == shipped
+
+
+def names(table: Table) -> Iterator[str]:
+    """Yield all keys of a table and of the tables in it."""
+    for name, key in table.keys.items():
+        yield name
+        if isinstance(key.shape, Table):
+            yield from names(key.shape)
+
+
+def test_no_option_is_left_out() -> None:
+    """Who reads the file knows every option."""
+    written = re.findall(r"^ *(\w+):", uncommented(SHIPPED / "config.yaml"), re.MULTILINE)
+
+    assert sorted(written) == sorted(names(CONFIG))
+
+
+def test_the_shipped_policy_has_no_account() -> None:
+    """It is sound, so that the service starts when the package is installed."""
+    assert load_directory(SHIPPED / "policy").accounts == {}
+
+
+def test_the_example_in_the_shipped_policy_is_sound() -> None:
+    """It can be used by taking the number signs away."""
+    text = uncommented(SHIPPED / "policy" / "00-defaults.yaml")
+
+    assert list(load_policy([("00-defaults.yaml", text.encode())]).logins) == ["acme-app", "acme-news"]
+
+
+def test_systemd_is_more_patient_than_the_daemon(directory: Path) -> None:
+    """The parent kills its workers 10 s after drain_seconds; killed itself, it would say nothing."""
+    (patience,) = re.findall(r"^TimeoutStopSec=(\d+)$", SERVICE, re.MULTILINE)
+
+    assert int(patience) > everything_in_force(directory).drain_seconds + 10
+
+
+def test_the_package_has_the_daemons_version() -> None:
+    """debian/changelog names it first."""
+    assert (PACKAGING / "debian" / "changelog").read_text().startswith(f"franking ({__version__}-")
