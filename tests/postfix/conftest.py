@@ -101,8 +101,14 @@ class Client:
             if code < 400:
                 code, text = self.smtp.rcpt(recipient)
         if code < 400:
-            code, text = self.smtp.data(message)
+            code, text = self._data(message)
         return Answer(code, text.decode())
+
+    def _data(self, message: bytes) -> tuple[int, bytes]:
+        try:
+            return self.smtp.data(message)
+        except smtplib.SMTPDataError as refused:  # at DATA itself
+            return refused.smtp_code, refused.smtp_error  # type: ignore[return-value]
 
 
 @dataclass(slots=True)
@@ -170,6 +176,11 @@ class Stack:
         text = Path(self.document["logs"]["franking"]).read_text()
         return [line.split("]: ", 1)[1] for line in text.splitlines() if word in line]
 
+    @property
+    def logs(self) -> str:
+        """Return all logs but Redis's."""
+        return "".join(Path(self.document["logs"][name]).read_text() for name in ("postfix", "dovecot", "franking"))
+
     def stop(self, service: str) -> None:
         """Stop one service."""
         run_stack("stop", self.directory, service)
@@ -204,10 +215,13 @@ def run_stack(command: str, *arguments: str | Path) -> str:
 
 @pytest.fixture(scope="session")
 def shared_stack() -> Iterator[Stack]:
-    """Return the stack that most tests share."""
+    """Return the stack that most tests share; nobody in it may have had anything to complain of."""
     stack = up(POLICY)
     yield stack
+    stack.hang_up()
+    complaints = re.findall(r"^.*(?: (?:warning|fatal|panic): |check=internal).*$", stack.logs, re.MULTILINE)
     down(stack)
+    assert complaints == []
 
 
 @pytest.fixture
@@ -215,6 +229,29 @@ def stack(shared_stack: Stack) -> Iterator[Stack]:
     """Return the shared stack; each account is one test file's or, with no quota and no cap, everybody's."""
     yield shared_stack
     shared_stack.hang_up()
+
+
+@pytest.fixture
+def stack_with() -> Iterator[Callable[..., Stack]]:
+    """Bring up a stack whose submission service has further settings."""
+    stacks = []
+
+    def make(**settings: str) -> Stack:
+        stacks.append(up(POLICY))
+        config = stacks[-1].document["postfix"]["config"]
+        service = f"127.0.0.1:{stacks[-1].document['submission']['port']}/inet"
+        # By way of main.cf, for postconf takes no blanks in an option of master.cf.
+        values = [f"test_{name} = {value}" for name, value in settings.items()]
+        options = [f"{service}/{name}=$test_{name}" for name in settings]
+        subprocess.run(["postconf", "-c", config, "-e", *values], check=True)
+        subprocess.run(["postconf", "-c", config, "-P", *options], check=True)
+        run_stack("stop", stacks[-1].directory, "postfix")
+        run_stack("start", stacks[-1].directory, "postfix")
+        return stacks[-1]
+
+    yield make
+    for stack in stacks:
+        down(stack)
 
 
 @pytest.fixture
