@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from franking_policy.checks import CHECKS
-from franking_policy.edits import edits, removed
+from franking_policy.edits import Leaving, edits, leaving
 from franking_policy.edits.stamps import message_id
 from franking_policy.edits.tags import tags_of
 from franking_policy.message import Message
@@ -22,7 +22,10 @@ def decide(account: Account, message: Message) -> Decision:
     refusals = tuple(refusal for check in CHECKS for refusal in check(message, account))
     if refusals:
         return Refuse(refusals)
-    return Accept(edits(message, account), charges(account, message.received), record(account, message))
+    deleted = leaving(message, account)
+    return Accept(
+        edits(message, account, deleted), charges(account, message.received), record(account, message, deleted)
+    )
 
 
 def charges(account: Account, now: datetime) -> tuple[Charge, ...]:
@@ -30,7 +33,7 @@ def charges(account: Account, now: datetime) -> tuple[Charge, ...]:
     return tuple(Charge(quota, day(now, account.timezone)) for quota in account.quotas)
 
 
-def record(account: Account, message: Message) -> Record:
+def record(account: Account, message: Message, deleted: tuple[Leaving, ...]) -> Record:
     """Return what is to be stored of ``message``."""
     return Record(
         queue_id=message.queue_id,
@@ -45,7 +48,7 @@ def record(account: Account, message: Message) -> Record:
         tags=tags_of(message),
         size=message.size,
         received=message.received.isoformat(),
-        removed=tuple(field.name for field in removed(message, account)),
+        removed=tuple(one.field.name for one in deleted),
     )
 
 

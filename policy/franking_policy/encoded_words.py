@@ -74,6 +74,8 @@ def decode(value: bytes) -> str:
 
 def decode_text(text: str) -> str:
     """Return an unfolded text with its encoded words decoded."""
+    if "=?" not in text:
+        return text
     pieces: list[str] = []
     end = 0
     for span in find_spans(text):

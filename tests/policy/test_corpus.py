@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from franking_policy.decide import decide
-from franking_policy.edits import edits
+from franking_policy.edits import edits, leaving
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 from franking_policy.verdict import Accept, Refuse, refusal_reply
@@ -41,4 +41,5 @@ def test_a_real_message_is_judged(acme: Account, path: Path) -> None:
             assert refusal_reply(refusals, "ID").lines
         case Accept():
             assert path.stem == "", "no public message is from acme.example"
-    assert edits(Message("ID", "", "", "", (), (*repaired, *kept), 1, datetime.now(UTC), "token"), acme)
+    rescued = Message("ID", "", "", "", (), (*repaired, *kept), 1, datetime.now(UTC), "token")
+    assert edits(rescued, acme, leaving(rescued, acme))

@@ -61,7 +61,7 @@ def test_a_demonstration_that_is_kept_says_how_to_use_and_how_to_end_it() -> Non
 
 
 def _demo(**changed: str) -> "subprocess.CompletedProcess[str]":
-    argv = [sys.executable, ROOT / "contrib" / "demo"]
+    argv = [sys.executable, str(ROOT / "contrib" / "demo")]
     environment = os.environ | changed | {"PYTHONUTF8": "1"}
     return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
