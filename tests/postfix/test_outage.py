@@ -65,3 +65,16 @@ def test_without_franking_postfix_defers(own_stack: Any, mail: Mail) -> None:
         own_stack.client()
 
     assert (answer.code, caught.value.smtp_code) == (451, 454)
+
+
+def test_a_stop_lets_an_open_transaction_finish(own_stack: Any, mail: Mail) -> None:
+    """SIGTERM between MAIL and the end of the message costs nobody anything."""
+    client = own_stack.client()
+    client.smtp.mail("b@acme.example")
+    client.smtp.rcpt("a@example.org")
+    os.kill(own_stack.document["pids"]["franking"], signal.SIGTERM)
+    time.sleep(1)
+    code, _ = client.smtp.data(mail())
+
+    assert code == 250
+    assert own_stack.log("verdict=accept")
