@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
+
+# No deadline for one example: it would measure the machine's load.
+settings.register_profile("franking", deadline=None)
+settings.load_profile("franking")
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@
     4jW7Ng5yYPzJTyM: client=192.0.2.7 login=acme-app account=acme sender=<b@acme.example> nrcpt=1 verdict=accept
 
 ``NOQUEUE`` stands for the queue ID of what ended before Postfix chose one, as in Postfix's own log.
-Lines go to standard error, with a time of their own unless systemd's journal takes them.
+Lines go to standard error, with time, name and process unless systemd's journal takes them and adds its own.
 """
 
 import json
@@ -24,8 +24,8 @@ log = logging.getLogger("franking")
 def configure() -> None:
     """Send all log lines to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    stamp = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
-    handler.setFormatter(_OneLine(f"{stamp}franking[%(process)d]: %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    prefix = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s franking[%(process)d]: "
+    handler.setFormatter(_OneLine(f"{prefix}%(message)s", "%Y-%m-%dT%H:%M:%S%z"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False

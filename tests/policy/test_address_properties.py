@@ -123,9 +123,9 @@ NASTY = [
 def test_time_is_linear(unit: str) -> None:
     """200,000 octets of the nastiest repetition, wherever they stand, are answered at once."""
     nasty = unit * (200_000 // len(unit.encode()))
-    started = time.perf_counter()
+    started = time.process_time()
     for field in (nasty, f'"{nasty}"@b', f"({nasty}) a@b", f"a@{nasty}", f"<{nasty}", f"{nasty} <a@b>", f"{nasty}a@b"):
         with contextlib.suppress(AddressError):
             parse_address_list(field.encode())
 
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -28,7 +28,7 @@ def fields(path: Path) -> tuple[Field, ...]:
     )
 
 
-@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MESSAGES, ids=[path.stem for path in MESSAGES])
 def test_a_real_message_is_judged(acme: Account, path: Path) -> None:
     """It gets a decision, a reply that any client can read, and edits that could be applied."""
     message = Message("ID", "acme-app", "192.0.2.7", "", ("a@x.example",), fields(path), 1, datetime.now(UTC), "token")

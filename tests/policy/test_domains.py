@@ -123,9 +123,9 @@ def test_case_and_trailing_dot_make_no_difference(labels: list[str]) -> None:
 
 def test_long_input_is_refused_at_once() -> None:
     """The worst case of idna (CVE-2024-3651) is never reached."""
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("\u0660" * 200_000, "a." * 100_000, "xn--" + "a" * 200_000, "\u0308\u0323" * 100_000):
         with pytest.raises(DomainError):
             to_ascii(text)
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -188,7 +188,7 @@ def test_what_is_encoded_octet_by_octet_is_decoded(text: str, size: int) -> None
 )
 def test_time_is_linear(unit: bytes) -> None:
     """200,000 octets of the nastiest repetition are decoded at once."""
-    started = time.perf_counter()
+    started = time.process_time()
     decode(unit * (200_000 // len(unit)))
 
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -170,9 +170,9 @@ def test_generated_fields_give_back_their_uris(members: list[tuple[str, str, str
 def test_time_is_linear(unit: str) -> None:
     """200,000 octets of the nastiest repetition are answered at once."""
     value = (unit * (200_000 // len(unit))).encode()
-    started = time.perf_counter()
+    started = time.process_time()
     for field in (value, b"<https://" + value, b"<https://a.example/" + value + b">", b"<mailto:" + value + b">"):
         with contextlib.suppress(ListFieldError):
             parse_list_uris(field)
 
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
