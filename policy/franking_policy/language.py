@@ -4,6 +4,7 @@ This is the one description: the loader reads by it and franking.yaml(5) is prin
 """
 
 import re
+from functools import cache
 from ipaddress import ip_network
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -33,11 +34,12 @@ def _matching(pattern: str, expected: str) -> Text:
     return Text(expected, parse)
 
 
+@cache
 def _zone(text: str) -> ZoneInfo:
-    zones = available_timezones()
-    if text not in zones:
-        raise ValueError(did_you_mean(text, zones).strip(" ()"))
-    return ZoneInfo(text)
+    try:
+        return ZoneInfo(text)
+    except (LookupError, ValueError, OSError) as error:  # not there, not a name, a directory
+        raise ValueError(did_you_mean(text, available_timezones()).strip(" ()")) from error
 
 
 def _own_field(text: str) -> str:
