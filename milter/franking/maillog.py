@@ -14,9 +14,10 @@ import os
 import sys
 
 from franking.transaction import Transaction
+from franking_policy.model import Mode
 from franking_policy.shown import printable
 from franking_policy.source import Place
-from franking_policy.verdict import Refusal, Reply
+from franking_policy.verdict import Accept, Outcome, Refusal, Reply
 
 log = logging.getLogger("franking")
 
@@ -39,9 +40,23 @@ class _OneLine(logging.Formatter):
         return printable(super().format(record))
 
 
-def accepted(transaction: Transaction, size: int, tags: int, removed: int) -> None:
-    """Log a message that Postfix may queue: its size in octets, its tags and the fields taken out of it."""
-    _line(transaction, logging.INFO, verdict="accept", size=str(size), tags=str(tags), removed=str(removed))
+def accepted(transaction: Transaction, accept: Accept) -> None:
+    """Log a message that Postfix may queue: its size in octets, its tags, the fields taken out of it.
+
+    ``reported`` names the checks in mode `report` that would have refused it.
+    """
+    record = accept.record
+    facts = {"size": record.size, "tags": len(record.tags), "removed": len(record.removed)}
+    pairs = {name: str(number) for name, number in facts.items()}
+    _line(transaction, logging.INFO, verdict="accept", **pairs, **_reported(accept.trace))
+
+
+def _reported(trace: tuple[Outcome, ...]) -> dict[str, str]:
+    found = [outcome for outcome in trace if outcome.mode.value == Mode.REPORT and outcome.refusals]
+    if not found:
+        return {}
+    places = dict.fromkeys(_short(outcome.mode.place) for outcome in found)
+    return {"reported": ",".join(outcome.check for outcome in found), "at": ",".join(places)}
 
 
 def refused(transaction: Transaction, refusals: tuple[Refusal, ...], reply: Reply) -> None:

@@ -16,6 +16,7 @@ from franking import maillog
 from franking.gate import Gate
 from franking.ledger import Exceeded, Granted, Ledger, Unavailable
 from franking.transaction import Transaction
+from franking_policy.admit import admit
 from franking_policy.decide import charges, decide
 from franking_policy.model import Account, Policy
 from franking_policy.quotas import exceeded_text
@@ -72,11 +73,12 @@ class Session(Milter.Base):
         """MAIL FROM: find the account, and refuse early what cannot pass whatever the message says."""
         self._end()
         login = self.getsymval("{auth_authen}") or ""
-        account = self._services.policy.account_for(login, self._client_address)
-        transaction = Transaction(self._client_address, login, _bare(sender), account)
-        if account is None:
-            return self._refuse(transaction, (_nobody(login, self._client_address),))
-        return self._begin(transaction, account)
+        admitted = admit(self._services.policy, login, self._client_address)
+        transaction = Transaction(self._client_address, login, _bare(sender))
+        if isinstance(admitted, Refusal):
+            return self._refuse(transaction, (admitted,))
+        transaction.account = admitted
+        return self._begin(transaction, admitted)
 
     def _begin(self, transaction: Transaction, account: Account) -> int:
         cap, moment = account.transactions_per_connection, self._services.clock()
@@ -147,7 +149,7 @@ class Session(Milter.Base):
         assert account is not None  # MAIL was refused otherwise
         message = transaction.message(self._services.clock())
         match decide(account, message):
-            case Refuse(refusals):
+            case Refuse(refusals, _):
                 return self._refuse(transaction, refusals)
             case Accept() as accept:
                 return self._commit(transaction, account, accept, message.token)
@@ -172,8 +174,7 @@ class Session(Milter.Base):
         except BaseException:
             self._services.ledger.release(granted)
             raise
-        record = accept.record
-        maillog.accepted(transaction, record.size, len(record.tags), len(record.removed))
+        maillog.accepted(transaction, accept)
         # Not ACCEPT: a milter behind us has still to see the message.
         return Milter.CONTINUE
 
@@ -217,14 +218,6 @@ class Session(Milter.Base):
 def _bare(path: str) -> str:
     """Return an envelope path without its angle brackets (RFC 5321, 4.1.2)."""
     return path.removeprefix("<").removesuffix(">")
-
-
-def _nobody(login: str, client_address: str) -> Refusal:
-    if login:
-        text = f"login {login} belongs to no account: check the user name, or ask the postmaster to add it"
-    else:
-        text = f"client {client_address} may not send without a login: authenticate (RFC 4954) and try again"
-    return Refusal("account", BUILT_IN, "5.7.1", text)
 
 
 def _too_many(cap: int) -> Reply:

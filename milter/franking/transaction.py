@@ -16,7 +16,7 @@ class Transaction:
     sasl_username: str
     sender: str
     """Envelope sender without angle brackets."""
-    account: Account | None
+    account: Account | None = None
     """Who is judged; resolved at MAIL, so that a transaction ends under the policy it began with."""
     recipients: list[str] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)

@@ -2,15 +2,15 @@
 
 from datetime import datetime
 
-from franking_policy.checks import CHECKS
+from franking_policy.checks import ALWAYS, CHECKS
 from franking_policy.edits import Leaving, edits, leaving
 from franking_policy.edits.stamps import message_id
 from franking_policy.edits.tags import tags_of
 from franking_policy.message import Message
-from franking_policy.model import Account
+from franking_policy.model import Account, Mode
 from franking_policy.quotas import Charge, day
 from franking_policy.record import Record
-from franking_policy.verdict import Accept, Decision, Refuse
+from franking_policy.verdict import Accept, Decision, Outcome, Refusal, Refuse
 
 
 def decide(account: Account, message: Message) -> Decision:
@@ -19,37 +19,55 @@ def decide(account: Account, message: Message) -> Decision:
     All checks are asked, so that a refusal tells everything at once. An Accept is subject to its charges:
     whether the quotas have room is the ledger's to say.
     """
-    refusals = tuple(refusal for check in CHECKS for refusal in check(message, account))
+    trace = tuple(_outcome(name, account, message) for name in CHECKS)
+    refusals = _found(trace, Mode.ENFORCE)
     if refusals:
-        return Refuse(refusals)
+        return Refuse(refusals, trace)
     deleted = leaving(message, account)
     return Accept(
-        edits(message, account, deleted), charges(account, message.received), record(account, message, deleted)
+        edits(message, account, deleted),
+        charges(account, message.received),
+        record(account, message, deleted, _found(trace, Mode.REPORT)),
+        trace,
     )
 
 
 def charges(account: Account, now: datetime) -> tuple[Charge, ...]:
     """Return what a message accepted ``now`` costs ``account``, one charge a quota."""
-    return tuple(Charge(quota, day(now, account.timezone)) for quota in account.quotas)
+    return tuple(Charge(quota, day(now, account.timezone.value)) for quota in account.quotas)
 
 
-def record(account: Account, message: Message, deleted: tuple[Leaving, ...]) -> Record:
+def record(
+    account: Account, message: Message, deleted: tuple[Leaving, ...], reported: tuple[Refusal, ...] = ()
+) -> Record:
     """Return what is to be stored of ``message``."""
     return Record(
         queue_id=message.queue_id,
         account=account.name,
         login=message.sasl_username,
+        stream=account.stream,
         client=message.client_address,
         sender=message.sender,
         recipients=message.recipients,
         header_from=_text(message, "From"),
         subject=_text(message, "Subject"),
-        message_id=message_id(message),
+        message_id=message_id(message, account),
         tags=tags_of(message),
         size=message.size,
         received=message.received.isoformat(),
         removed=tuple(one.field.name for one in deleted),
+        reported=tuple(f"{refusal.check}: {refusal.text}" for refusal in reported),
     )
+
+
+def _outcome(name: str, account: Account, message: Message) -> Outcome:
+    mode = account.checks.get(name, ALWAYS)
+    refusals = tuple(CHECKS[name](message, account)) if mode.value != Mode.OFF else ()
+    return Outcome(name, mode, refusals)
+
+
+def _found(trace: tuple[Outcome, ...], mode: Mode) -> tuple[Refusal, ...]:
+    return tuple(refusal for outcome in trace if outcome.mode.value == mode for refusal in outcome.refusals)
 
 
 def _text(message: Message, name: str) -> str:

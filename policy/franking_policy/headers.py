@@ -25,10 +25,14 @@ CONTROL_FIELDS = frozenset({TAGS.lower(), UNSUBSCRIBE.lower()})
 QUEUE_ID = "X-Franking-Queue-ID"
 """The stamp's default name."""
 
-KEPT_NAMES = RFC5322_FIELDS | {"mime-version", "auto-submitted"}
-KEPT_PREFIXES = ("content-", "list-")
+KEPT = (*sorted(RFC5322_FIELDS), "mime-version", "auto-submitted", "content-*", "list-*")
 """Kept by default: RFC 5322's fields, threading among them, MIME's (RFC 2045, 9), mailing lists' (RFC 2369, 2919,
 8058) and Auto-Submitted (RFC 3834)."""
+
+NEEDED = frozenset(
+    _ORIGINATOR | {"to", "cc", "message-id", "subject", "mime-version", "content-type", "content-transfer-encoding"},
+)
+"""What never leaves, whatever the policy says: without it a message has no author, no addressee or another body."""
 
 LIST_UNSUBSCRIBE = "List-Unsubscribe"
 LIST_UNSUBSCRIBE_POST = "List-Unsubscribe-Post"

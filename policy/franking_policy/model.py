@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from franking_policy.quotas import Quota
-from franking_policy.source import Place
+from franking_policy.source import Place, Problem
 
 Network = IPv4Network | IPv6Network
 T = TypeVar("T")
@@ -37,19 +38,48 @@ class Domains:
         return domain in self.exact or not self.parents.isdisjoint(above)
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """The names of the header fields that stay in a message; the control fields go, whatever is said here."""
+class Mode(StrEnum):
+    """What a check does about a fault it finds."""
 
-    names: frozenset[str]
-    """Whole names, in lower case."""
-    prefixes: tuple[str, ...]
-    """Beginnings of names, in lower case: what was written before a `*`."""
+    ENFORCE = "enforce"
+    """The message is refused."""
+    REPORT = "report"
+    """The message passes; log and record say what would have been refused."""
+    OFF = "off"
+    """The check is not made."""
+
+
+class Status(StrEnum):
+    """Whether an account may send at all."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+    """Not approved yet: refused at MAIL."""
+    SUSPENDED = "suspended"
+    """Refused at MAIL."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRules:
+    """Which header fields stay in a message; control fields go and needed ones stay, whatever is said here.
+
+    Of all rules that match a name, the last one counts: rules stand in order, from the broad to the narrow.
+    """
+
+    names: Mapping[str, tuple[int, bool]]
+    """Whole names, in lower case, with the number of their rule and whether the field stays."""
+    prefixes: tuple[tuple[int, str, bool], ...]
+    """Beginnings of names, likewise: what was written before a `*`."""
+    unlisted: bool
+    """Whether fields stay that no rule matches."""
 
     def keeps(self, name: str) -> bool:
-        """Tell whether the field ``name`` stays, without regard to case."""
-        lowered = name.lower()
-        return lowered in self.names or lowered.startswith(self.prefixes)
+        """Tell whether the field ``name``, in lower case, stays."""
+        latest, stays = self.names.get(name, (-1, self.unlisted))
+        for number, prefix, verdict in self.prefixes:
+            if number > latest and name.startswith(prefix):
+                latest, stays = number, verdict
+        return stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +87,24 @@ class Account:
     """Who submits and what they may: one account as one of its logins or networks sees it, all settings resolved."""
 
     name: str
+    status: Setting[Status]
     domains: Domains
-    timezone: ZoneInfo
+    stream: str
+    """The stream that the login is bound to; empty if it is bound to none."""
+    stream_type: str
+    """``transactional`` or ``broadcast``; empty where there is no stream."""
+    profile: Setting[str]
+    timezone: Setting[ZoneInfo]
     quotas: tuple[Quota, ...]
     transactions_per_connection: Setting[int]
     tags_per_message: Setting[int]
     record_days: Setting[int]
     queue_id_field: Setting[str]
-    keep: Keep
+    checks: Mapping[str, Setting[Mode]]
+    """The mode of every check that can be switched, by its name."""
+    headers: HeaderRules
+    header_rules: tuple[Setting[str], ...]
+    """The rules as written, such as ``add X-Mailer``, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +116,8 @@ class Policy:
     """By SASL login name, exactly as Postfix hands it over."""
     networks: tuple[tuple[Network, Account], ...]
     """Whose clients need no login; the narrowest network comes first."""
+    warnings: tuple[Problem, ...] = ()
+    """What is allowed and hardly meant, sorted by place."""
 
     def account_for(self, sasl_username: str, client_address: str) -> Account | None:
         """Return the account of a login or, where there is none, of the client's network; None if nobody's.

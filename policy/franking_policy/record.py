@@ -15,6 +15,8 @@ class Record:
     account: str
     login: str
     """SASL login, empty for a client that its network speaks for."""
+    stream: str
+    """The stream that the login is bound to, empty if to none."""
     client: str
     """IP address of the SMTP client."""
     sender: str
@@ -30,6 +32,8 @@ class Record:
     """When the message was judged, ISO 8601 in UTC."""
     removed: tuple[str, ...]
     """Names of the fields that were deleted, as written, in the message's order."""
+    reported: tuple[str, ...]
+    """What checks in mode `report` would have refused: name of the check, a colon, the text."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON's types."""
@@ -38,5 +42,5 @@ class Record:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Record":
         """Return the record that `to_json` gave; TypeError if a field is missing or unknown."""
-        lists = {name: tuple(stored[name]) for name in ("recipients", "tags", "removed")}
+        lists = {name: tuple(stored[name]) for name in ("recipients", "tags", "removed", "reported")}
         return cls(**{**stored, **lists})

@@ -6,6 +6,7 @@ A `Decision` is a closed union: consume it with ``match`` and mypy names every p
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from franking_policy.model import Mode, Setting
 from franking_policy.quotas import Charge
 from franking_policy.record import Record
 from franking_policy.shown import printable
@@ -67,6 +68,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one check found, with its mode and the place that set it; nothing is found by a check that is off."""
+
+    check: str
+    mode: Setting[Mode]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete one header field: the ``index``-th of its name, counted from 1 without regard to case."""
 
@@ -93,6 +103,7 @@ class Accept:
     """In the order in which they must be applied: deletions from the last to the first, then additions."""
     charges: tuple[Charge, ...]
     record: Record
+    trace: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,7 @@ class Refuse:
     """The message may not pass; every fault found is here, at least one."""
 
     refusals: tuple[Refusal, ...]
+    trace: tuple[Outcome, ...]
 
 
 Decision = Accept | Refuse

@@ -30,6 +30,7 @@ def record(queue_id: str, account: str = "acme") -> Record:
         queue_id=queue_id,
         account=account,
         login="acme-app",
+        stream="news",
         client="192.0.2.7",
         sender="b@acme.example",
         recipients=("a@example.org", "b\udcff@example.org"),
@@ -40,6 +41,7 @@ def record(queue_id: str, account: str = "acme") -> Record:
         size=812,
         received=NOW.isoformat(),
         removed=("X-Tags",),
+        reported=(),
     )
 
 

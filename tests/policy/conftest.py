@@ -21,7 +21,7 @@ accounts:
     quotas:
       - {messages: 3, per: day}
     headers:
-      keep: [X-Mailer, X-Acme-*]
+      add: [X-Mailer, X-Acme-*]
     logins:
       acme-app: {}
       acme-news: {tags_per_message: 2}

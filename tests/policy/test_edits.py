@@ -152,6 +152,7 @@ def test_the_record_holds_what_support_asks_for(acme: Account, message: MakeMess
         "queue_id": "4jW7Ng5yYPzJTyM",
         "account": "acme",
         "login": "acme-app",
+        "stream": "",
         "client": "192.0.2.7",
         "sender": "bounce@acme.example",
         "recipients": ("someone@example.org",),
@@ -162,6 +163,7 @@ def test_the_record_holds_what_support_asks_for(acme: Account, message: MakeMess
         "size": 1234,
         "received": "2026-11-20T10:00:00+00:00",
         "removed": ("X-Tags",),
+        "reported": (),
     }
 
 

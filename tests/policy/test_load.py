@@ -58,16 +58,16 @@ def test_kept_fields_add_up_and_quotas_replace() -> None:
     policy = of(
         """\
 version: 1
-defaults: {headers: {keep: [X-A]}, quotas: [{messages: 9, per: day}]}
+defaults: {headers: {add: [X-A]}, quotas: [{messages: 9, per: day}]}
 accounts:
-  acme: {domains: [a.example], headers: {keep: [X-B*]}, quotas: [{messages: 1_000, per: day}],
-         logins: {app: {headers: {keep: [x-c]}}}}
+  acme: {domains: [a.example], headers: {add: [X-B*]}, quotas: [{messages: 1_000, per: day}],
+         logins: {app: {headers: {add: [x-c]}}}}
   other: {domains: [b.example], quotas: []}
 """
     )
     app = policy.logins["app"]
 
-    assert [app.keep.keeps(name) for name in ("x-a", "X-Bcd", "X-C", "X-D")] == [True, True, True, False]
+    assert [app.headers.keeps(name) for name in ("x-a", "x-bcd", "x-c", "x-d")] == [True, True, True, False]
     assert [quota.messages for quota in app.quotas] == [1000]
     assert policy.accounts["other"].quotas == ()
 

@@ -30,7 +30,7 @@ defaults:
 accounts:
   acme:
     domains: [acme.example, {name: shop.example, subdomains: true}, bücher.example]
-    headers: {keep: [X-Mailer]}
+    headers: {add: [X-Mailer]}
     logins: {acme-app: {}, odd=+%@"käse": {}}
     networks: [127.0.0.2/32]
   two-a-connection:

@@ -137,6 +137,7 @@ def test_the_record_says_what_became_of_a_message(stack: Any, mail: Mail) -> Non
         "queue_id": answer.queue_id,
         "account": "acme",
         "login": "acme-app",
+        "stream": "",
         "client": "127.0.0.1",
         "sender": "",
         "recipients": ["one@example.org", "two@example.org"],
@@ -146,6 +147,7 @@ def test_the_record_says_what_became_of_a_message(stack: Any, mail: Mail) -> Non
         "tags": ["a", "b"],
         "size": len(message),
         "removed": ["X-Foo", "X-Tags"],
+        "reported": [],
     }
 
 

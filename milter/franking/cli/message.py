@@ -61,6 +61,7 @@ def as_text(record: Record) -> str:
         ("received", record.received),
         ("account", record.account),
         ("login", record.login or "(none: by its network)"),
+        *([("stream", record.stream)] if record.stream else []),
         ("client", record.client),
         ("sender", f"<{record.sender}>"),
         *(("recipient", f"<{recipient}>") for recipient in record.recipients),
@@ -70,5 +71,6 @@ def as_text(record: Record) -> str:
         ("tags", ", ".join(record.tags) or "(none)"),
         ("size", f"{record.size} octets"),
         ("removed", ", ".join(record.removed) or "(nothing)"),
+        *(("reported", text) for text in record.reported),
     ]
     return "\n".join(f"{name:<10}  {visible(value)}" for name, value in rows)

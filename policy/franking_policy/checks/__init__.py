@@ -3,22 +3,26 @@
 The registry is written by hand, in the order in which a client is told what it found.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from franking_policy.checks import field_count, from_domain, once, reply_to, subject, tags, to, unsubscribe
 from franking_policy.message import Message
-from franking_policy.model import Account
+from franking_policy.model import Account, Mode, Setting
+from franking_policy.source import BUILT_IN
 from franking_policy.verdict import Refusal
 
 Check = Callable[[Message, Account], Iterator[Refusal]]
 
-CHECKS: tuple[Check, ...] = (
-    from_domain.check,
-    to.check,
-    subject.check,
-    once.check,
-    reply_to.check,
-    tags.check,
-    unsubscribe.check,
-    field_count.check,
-)
+CHECKS: Mapping[str, Check] = {
+    from_domain.NAME: from_domain.check,
+    to.NAME: to.check,
+    subject.NAME: subject.check,
+    once.NAME: once.check,
+    reply_to.NAME: reply_to.check,
+    tags.NAME: tags.check,
+    unsubscribe.NAME: unsubscribe.check,
+    field_count.NAME: field_count.check,
+}
+
+ALWAYS = Setting(Mode.ENFORCE, BUILT_IN)
+"""The mode of checks that protect the mail server itself and cannot be switched."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC
 from email.utils import format_datetime
 
-from franking_policy.addresses import parse_mailbox_list
-from franking_policy.domains import to_ascii
+from franking_policy.addresses import AddressError, parse_mailbox_list
+from franking_policy.domains import DomainError, to_ascii
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 
@@ -18,13 +18,15 @@ def additions(message: Message, account: Account) -> Iterator[tuple[str, str]]:
     if _missing(message, "Date"):
         yield "Date", format_datetime(message.received.astimezone(UTC))
     if _missing(message, "Message-ID"):
-        yield "Message-ID", _new_message_id(message)
+        yield "Message-ID", _new_message_id(message, account)
     yield account.queue_id_field.value, message.queue_id
 
 
-def message_id(message: Message) -> str:
+def message_id(message: Message, account: Account) -> str:
     """Return the Message-ID with which ``message`` leaves: its own, or the one that is added."""
-    return _new_message_id(message) if _missing(message, "Message-ID") else message.all("Message-ID")[0].text.strip()
+    if _missing(message, "Message-ID"):
+        return _new_message_id(message, account)
+    return message.all("Message-ID")[0].text.strip()
 
 
 def replaced(field: Field) -> bool:
@@ -36,6 +38,13 @@ def _missing(message: Message, name: str) -> bool:
     return all(replaced(field) for field in message.all(name))
 
 
-def _new_message_id(message: Message) -> str:
-    (author,) = parse_mailbox_list(message.all("From")[0].value)
-    return f"<{message.queue_id}.{message.token}@{to_ascii(author.domain)}>"
+def _new_message_id(message: Message, account: Account) -> str:
+    return f"<{message.queue_id}.{message.token}@{_author_domain(message) or min(account.domains.exact)}>"
+
+
+def _author_domain(message: Message) -> str:
+    """Return the domain of the author, empty where a From that does not pass `from_domain` has none to offer."""
+    try:
+        return to_ascii(parse_mailbox_list(message.all("From")[0].value)[0].domain)
+    except (IndexError, AddressError, DomainError):
+        return ""

@@ -1,0 +1,73 @@
+"""Warnings: what a sound policy says that was hardly meant."""
+
+from collections.abc import Iterable
+
+from franking_policy.claims import DEFAULT_PROFILE
+from franking_policy.shapes import Value
+from franking_policy.source import Place, Problem
+from franking_policy.written import Written, domains, items, networks
+
+
+def warnings(written: Written) -> Iterable[Problem]:
+    """Yield what its author should look at again."""
+    if not written.accounts:
+        yield Problem(written.places[0], "the policy has no account: everybody is refused")
+    for name, account in written.accounts:
+        yield from _of_account(name, account)
+    for layer in _layers(written):
+        yield from _any_name(layer)
+    yield from _unused_profiles(written)
+    yield from _shared_subdomains(written)
+
+
+def _of_account(name: str, account: Value) -> Iterable[Problem]:
+    if not items(account, "logins") and not networks(account):
+        yield Problem(account.place, f"account `{name}` has no login and no network: nobody can send for it")
+    used = {stream.what for _, login in items(account, "logins") if (stream := login.get("stream"))}
+    for unused, value in items(account, "streams"):
+        if unused not in used:
+            yield Problem(value.place, f"no login sends by stream `{unused}`")
+    for network, place in networks(account):
+        if network.prefixlen == 0:
+            yield Problem(place, f"network `{network}` is everybody: any client may send for account `{name}`")
+
+
+def _layers(written: Written) -> Iterable[Value]:
+    yield from written.defaults
+    yield from (value for _, value in written.profiles)
+    for _, account in written.accounts:
+        yield account
+        yield from (value for _, value in (*items(account, "streams"), *items(account, "logins")))
+
+
+def _any_name(layer: Value) -> Iterable[Problem]:
+    checks = layer.get("checks")
+    mode = checks.get("from_domain") if checks else None
+    if mode and mode.what != "enforce":
+        yield Problem(mode.place, f"`from_domain: {mode.what}` lets mail pass in anybody's name")
+
+
+def _unused_profiles(written: Written) -> Iterable[Problem]:
+    named = [profile.what for layer in _layers(written) if (profile := layer.get("profile"))]
+    for name, value in written.profiles:
+        if name not in {DEFAULT_PROFILE, *named}:
+            yield Problem(value.place, f"no account has profile `{name}`")
+
+
+def _shared_subdomains(written: Written) -> Iterable[Problem]:
+    parents: dict[str, tuple[str, Place]] = {}
+    for owner, account in written.accounts:
+        parents.update({name: (owner, place) for name, below, place in domains(account) if below})
+    for owner, account in written.accounts:
+        for name, _, place in domains(account):
+            yield from _below_another(name, owner, place, parents)
+
+
+def _below_another(domain: str, owner: str, place: Place, parents: dict[str, tuple[str, Place]]) -> Iterable[Problem]:
+    labels = domain.split(".")
+    for start in range(1, len(labels)):
+        parent = ".".join(labels[start:])
+        other, where = parents.get(parent, (owner, place))
+        if other != owner:
+            message = f"account `{other}` may send from `{domain}` too: it has `{parent}` and all below it at {where}"
+            yield Problem(place, message)
