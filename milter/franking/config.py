@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import redis
+
 from franking_policy.shapes import Key, Table, Text, Value, Whole, read
+from franking_policy.shown import printable
 from franking_policy.source import Place, PolicyError, Problem
 
 DEFAULT_FILE = Path("/etc/franking/config.yaml")
@@ -19,6 +22,8 @@ DEFAULT_FILE = Path("/etc/franking/config.yaml")
 class Config:
     """All settings of the daemon; paths are absolute."""
 
+    file: Path
+    """Where they were read from."""
     policy: Path
     socket: Path
     socket_mode: int
@@ -29,6 +34,26 @@ class Config:
     """Seconds to wait for Redis, for a connection and for an answer alike."""
     socket_place: Place
 
+    @property
+    def control_socket(self) -> Path:
+        """The socket for `franking reload`, beside the milter's."""
+        return self.socket.with_name(f"{self.socket.name}.control")
+
+
+def differences(old: Config, new: Config) -> dict[str, tuple[object, object]]:
+    """Return the settings that differ, by their names in the file, each with its old and its new value.
+
+    Where Redis is stays unsaid: its URL may hold a password.
+    """
+    found = {
+        name: (getattr(old, name), getattr(new, name))
+        for name in ("policy", "socket", "socket_mode", "workers", "drain_seconds")
+        if getattr(old, name) != getattr(new, name)
+    }
+    if (old.redis_url, old.redis_timeout) != (new.redis_url, new.redis_timeout):
+        found["redis"] = ("the old one", "another")
+    return found
+
 
 def _mode(text: str) -> int:
     if not re.fullmatch(r"0?[0-7]{3}", text):
@@ -37,8 +62,10 @@ def _mode(text: str) -> int:
 
 
 def _redis_url(text: str) -> str:
-    if not re.match(r"(redis|rediss)://[^/]|unix:/", text):
-        raise ValueError
+    try:
+        redis.Redis.from_url(text).connection_pool.make_connection()  # which does not connect yet
+    except (TypeError, ValueError) as error:
+        raise ValueError(printable(str(error))) from error
     return text
 
 
@@ -88,16 +115,19 @@ def load(file: Path) -> Config:
     document, problems = read(str(file), data, CONFIG, "the configuration")
     if problems or not document:
         raise PolicyError(problems)
-    return _build(document, file.absolute().parent)
+    return _build(document, file.absolute())
 
 
-def _build(document: Value, base: Path) -> Config:
+def _build(document: Value, file: Path) -> Config:
+    base = file.parent
+
     def setting(name: str, default: Any, table: Value | None = document) -> Any:
         value = table.get(name) if table else None
         return value.what if value else default
 
     redis, socket = document.get("redis"), document.get("socket")
     return Config(
+        file=file,
         policy=base / setting("policy", None),
         socket=base / setting("socket", "/var/spool/postfix/franking/milter.sock"),
         socket_mode=setting("socket_mode", 0o660),

@@ -1,45 +1,44 @@
 """The daemon: a parent that binds the socket and keeps workers, and the workers that serve Postfix.
 
-The parent binds to a private name and renames it to the public one: so nobody connects before the permissions are set,
-and a libmilter that is stopped by a signal, which removes the name it knows, misses the next daemon's.
-It forks the workers, which all accept on the one socket, and starts another for each that dies.
+The parent forks the workers, which all accept on the one socket, and starts another for each that dies.
 
-SIGTERM and SIGINT are for the parent. It takes the socket's name away, so that Postfix defers what is new, and closes
-a pipe; the workers see its end, let open transactions finish, and leave. They see the same end if the parent dies.
+SIGTERM and SIGINT stop it: the parent takes the socket's name away, so that Postfix defers what is new, and closes its
+end of the workers' channels; they let open transactions finish, and leave. They see the same if the parent dies.
 libmilter would take a SIGTERM for itself and drop what is open: send it to the parent alone (systemd: KillMode=mixed).
+
+SIGHUP, or `franking reload` through the control socket, reads the policy anew: sound, it is handed to all workers,
+and each transaction ends under the policy it began with; broken, the old one stays.
 """
 
 import logging
 import os
+import pickle
+import selectors
 import signal
 import socket
-import sys
 import time
-import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from threading import Thread
 
-import Milter
-
-from franking import maillog
+from franking import config as configuration
+from franking import maillog, worker
 from franking.config import Config
-from franking.gate import Gate
-from franking.ledger import Ledger, connect
-from franking.session import ACTIONS, Services, Session
+from franking.control import Answer, Control
+from franking.listen import bind, take_away
 from franking_policy.load import load_directory
 from franking_policy.model import Policy
-from franking_policy.source import PolicyError, Problem
+from franking_policy.source import PolicyError
 
 log = logging.getLogger("franking")
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
 
 RESTART_SECONDS = 1.0
 """How long a worker should live at least; after one that did not, the parent waits as long."""
 
-LAST_WORDS_SECONDS = 0.3
-"""libmilter writes the last verdict after our callback has returned; this is how long that may take."""
+HAND_OVER_SECONDS = 30.0
+"""How long a worker may take to take in a policy; one that takes longer is replaced."""
 
 
 def run(config: Config) -> int:
@@ -49,99 +48,113 @@ def run(config: Config) -> int:
     """
     policy = load_directory(config.policy)
     maillog.configure()
-    bind(config)
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
-    inode = config.socket.stat().st_ino
-    parent = Parent(config, policy)
-    parent.keep_workers()
-    _take_away(config.socket, inode)
+    inode = bind(config)
+    with _signals() as signalled, Control(config.control_socket) as control:
+        for warning in policy.warnings:
+            log.warning("%s", warning)
+        log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
+        parent = Parent(config, policy, signalled, control)
+        parent.keep_workers()
+    take_away(config.socket, inode)
     return parent.drain()
 
 
-def bind(config: Config) -> None:
-    """Bind libmilter to the public socket, by way of a private name.
-
-    Raises PolicyError, placed where the socket is configured, if that cannot be done.
-    """
-    public = config.socket
-    private = public.with_name(f".{public.name}.{os.getpid()}")
-    if not public.parent.is_dir():
-        raise _socket_error(config, f"directory `{public.parent}` does not exist; create it")
-    if _answers(public):
-        raise _socket_error(config, f"another process serves `{public}`; stop it first")
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Yield a socket on which each signal of `SIGNALS` is an octet, its number."""
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)  # noqa: FBT003
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writing.fileno())
     try:
-        _register(private)
-        Milter.opensocket(1)
-        private.chmod(config.socket_mode)
-        private.rename(public)
-    except (OSError, Milter.error) as error:
-        raise _socket_error(config, f"cannot bind `{public}`: {error}") from error
+        yield reading
+    finally:
+        signal.set_wakeup_fd(-1)
 
 
-def _socket_error(config: Config, message: str) -> PolicyError:
-    return PolicyError([Problem(config.socket_place, message)])
+@dataclass(slots=True)
+class Worker:
+    """What the parent knows of a worker."""
 
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
-def _register(path: Path) -> None:
-    """Tell libmilter our callbacks, as `Milter.runmilter` does, and where to listen."""
-    Milter.set_flags(ACTIONS)
-    Milter.set_connect_callback(Milter.connect_callback)
-    Milter.set_envfrom_callback(lambda ctx, *args: ctx.getpriv().envfrom_bytes(*args))
-    Milter.set_envrcpt_callback(lambda ctx, *args: ctx.getpriv().envrcpt_bytes(*args))
-    Milter.set_header_callback(lambda ctx, name, value: ctx.getpriv().header_bytes(name, value))
-    Milter.set_body_callback(lambda ctx, chunk: ctx.getpriv().body(chunk))
-    Milter.set_eom_callback(lambda ctx: ctx.getpriv().eom())
-    Milter.set_abort_callback(lambda ctx: ctx.getpriv().abort())
-    Milter.set_close_callback(Milter.close_callback)
-    Milter.setconn(f"unix:{path}")
-    Milter.register("franking", negotiate=Milter.negotiate_callback)
-
-
-def _take_away(path: Path, inode: int) -> None:
-    """Remove the socket's name, unless it is another daemon's by now."""
-    try:
-        if path.stat().st_ino == inode:
-            path.unlink()
-    except FileNotFoundError:
-        pass
+    channel: socket.socket
+    started: float
+    """Seconds of the monotonic clock."""
 
 
 @dataclass(slots=True)
 class Parent:
-    """Keeps the workers alive, and sees them off."""
+    """Keeps the workers alive, hands them policies, and sees them off."""
 
     config: Config
     policy: Policy
-    workers: dict[int, float] = field(default_factory=dict)
-    """When each worker was started, by process ID; seconds of the monotonic clock."""
-    pipe: tuple[int, int] = field(default_factory=os.pipe)
-    """Nothing is ever written to it: its end is the news."""
+    signalled: socket.socket
+    control: Control
+    workers: dict[int, Worker] = field(default_factory=dict)
+    """By process ID."""
 
     def keep_workers(self) -> None:
-        """Start the workers, replace those that die, and return when told to stop."""
-        while True:
-            while len(self.workers) < self.config.workers:
-                self._start_worker()
-            received = signal.sigwait(SIGNALS)
-            if received != signal.SIGCHLD:
-                log.info("stopping on %s", signal.Signals(received).name)
-                return
-            for pid, status, lived in self._reap():
-                log.error("worker %d died (%s); starting another", pid, _died(status))
-                time.sleep(RESTART_SECONDS if lived < RESTART_SECONDS else 0)
+        """Start the workers, replace those that die, do what signals and control socket ask, and return to stop."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.signalled, selectors.EVENT_READ)
+            selector.register(self.control.listener, selectors.EVENT_READ)
+            while True:
+                self._fill_up()
+                ready = [key.fileobj for key, _ in selector.select()]
+                if self.control.listener in ready:
+                    self.control.answer(self.reload)
+                if self.signalled in ready and self._take_signals():
+                    return
+
+    def _take_signals(self) -> bool:
+        """Do what the signals ask for, and tell whether it is to stop."""
+        numbers = set(self.signalled.recv(4096))
+        if stop := numbers & {signal.SIGTERM, signal.SIGINT}:
+            log.info("stopping on %s", signal.Signals(min(stop)).name)
+            return True
+        if signal.SIGCHLD in numbers:
+            self._bury()
+        if signal.SIGHUP in numbers:
+            self.reload()
+        return False
+
+    def reload(self) -> Answer:
+        """Read the policy anew and put it into force if it is sound; say so in the log, and return what was found."""
+        try:
+            policy = load_directory(self.config.policy)
+        except PolicyError as error:
+            log.error("reload refused, the old policy stays: %d problems", len(error.problems))  # noqa: TRY400
+            return Answer(problems=[str(problem) for problem in error.problems])
+        self.policy = policy
+        pickled = pickle.dumps(policy)
+        late = [
+            pid for pid, one in self.workers.items() if not worker.hand_over(one.channel, pickled, HAND_OVER_SECONDS)
+        ]
+        for pid in late:
+            log.error("worker %d did not take the new policy; replacing it", pid)
+            os.kill(pid, signal.SIGKILL)
+        restart = self._needs_restart()
+        log.info("reloaded: %d accounts%s", len(policy.accounts), f"; {'; '.join(restart)}" if restart else "")
+        return Answer(warnings=[str(warning) for warning in policy.warnings], restart=restart)
+
+    def _needs_restart(self) -> list[str]:
+        """Return what the configuration file says by now that only a restart puts into force."""
+        try:
+            now = configuration.load(self.config.file)
+        except PolicyError as error:
+            return [f"the configuration has problems: {error}"]
+        return [
+            f"`{name}` is `{new}` and needs a restart, in force is `{old}`"
+            for name, (old, new) in configuration.differences(self.config, now).items()
+        ]
 
     def drain(self) -> int:
         """Let the workers finish what is open, and return the exit status."""
-        os.close(self.pipe[1])
+        for one in self.workers.values():
+            one.channel.close()
         deadline = time.monotonic() + self.config.drain_seconds + 10
         while self.workers and time.monotonic() < deadline:
-            signal.sigtimedwait([signal.SIGCHLD], 0.1)
+            time.sleep(0.05)
             self._reap()
         for pid in self.workers:
             log.error("worker %d does not end; killing it", pid)
@@ -149,12 +162,29 @@ class Parent:
         log.info("stopped")
         return 1 if self.workers else 0
 
-    def _start_worker(self) -> None:
-        pid = os.fork()
-        if pid == 0:
-            os.close(self.pipe[1])
-            _work(self.config, self.policy, self.pipe[0])
-        self.workers[pid] = time.monotonic()
+    def _fill_up(self) -> None:
+        while len(self.workers) < self.config.workers:
+            ours, theirs = socket.socketpair()
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(ours, theirs)
+            theirs.close()
+            self.workers[pid] = Worker(ours, time.monotonic())
+
+    def _become_worker(self, ours: socket.socket, theirs: socket.socket) -> None:
+        """Let go of all that is the parent's, and serve."""
+        os.setpgid(0, 0)  # a terminal's Ctrl-C is for the parent alone
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        for one in (ours, self.signalled, self.control.listener, *(one.channel for one in self.workers.values())):
+            one.close()
+        worker.serve(self.config, self.policy, theirs)
+
+    def _bury(self) -> None:
+        for pid, status, lived in self._reap():
+            log.error("worker %d died (%s); starting another", pid, _died(status))
+            time.sleep(RESTART_SECONDS if lived < RESTART_SECONDS else 0)
 
     def _reap(self) -> list[tuple[int, int, float]]:
         """Forget the workers that have ended; return process ID, wait status and seconds of life of each."""
@@ -162,39 +192,12 @@ class Parent:
         for pid in list(self.workers):
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
-                ended.append((pid, status, time.monotonic() - self.workers.pop(pid)))
+                one = self.workers.pop(pid)
+                one.channel.close()
+                ended.append((pid, status, time.monotonic() - one.started))
         return ended
 
 
 def _died(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-
-
-def _work(config: Config, policy: Policy, pipe: int) -> None:
-    """Be a worker until the pipe ends; never return into the parent's code."""
-    status = 1
-    try:
-        os.setpgid(0, 0)  # a terminal's Ctrl-C is for the parent alone
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        services = Services(policy, Ledger(connect(config.redis_url, config.redis_timeout)), Gate())
-        Milter.factory = lambda: Session(services)
-        Thread(target=_stop_when_told, args=(pipe, services.gate, config.drain_seconds), daemon=True).start()
-        Milter.main()
-        status = 0
-    except BaseException:  # noqa: BLE001  # whatever it was, the parent's stack is not ours to unwind
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
-
-
-def _stop_when_told(pipe: int, gate: Gate, seconds: int) -> None:
-    os.read(pipe, 1)
-    left = gate.close(seconds)
-    if left:
-        log.warning("%d transactions did not end within %d s and are put off", left, seconds)
-    time.sleep(LAST_WORDS_SECONDS)
-    # Not Milter.stop(): nothing is open any more, and libmilter takes up to five seconds to see that.
-    sys.stderr.flush()
-    os._exit(0)

@@ -36,11 +36,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Services:
     """What all sessions of a worker share."""
 
     policy: Policy
+    """Replaced on a reload; a transaction keeps the account that it began with."""
     ledger: Ledger
     gate: Gate
     clock: Callable[[], datetime] = now
@@ -72,9 +73,17 @@ class Session(Milter.Base):
     def envfrom(self, sender: str, *_esmtp: str) -> int:
         """MAIL FROM: find the account, and refuse early what cannot pass whatever the message says."""
         self._end()
+        transaction = Transaction(self._client_address, sender=_bare(sender))
+        try:
+            return self._admit(transaction)
+        except Exception:  # noqa: BLE001  # a fault of ours must put the message off, whatever it is
+            maillog.broken(transaction, BROKEN)
+            return self._answer(BROKEN)
+
+    def _admit(self, transaction: Transaction) -> int:
         login = self.getsymval("{auth_authen}") or ""
         admitted = admit(self._services.policy, login, self._client_address)
-        transaction = Transaction(self._client_address, login, _bare(sender))
+        transaction.sasl_username = login
         if isinstance(admitted, Refusal):
             return self._refuse(transaction, (admitted,))
         transaction.account = admitted

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from franking_policy.headers import MAX_FIELDS
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 
@@ -13,9 +14,9 @@ class Transaction:
     """What is known of a transaction so far; it begins with MAIL."""
 
     client_address: str
-    sasl_username: str
     sender: str
     """Envelope sender without angle brackets."""
+    sasl_username: str = ""
     account: Account | None = None
     """Who is judged; resolved at MAIL, so that a transaction ends under the policy it began with."""
     recipients: list[str] = field(default_factory=list)
@@ -27,7 +28,8 @@ class Transaction:
 
     def add_field(self, name: str, value: bytes) -> None:
         """Take in a header field; Postfix hands folded lines over with a bare LF, which is CRLF on the wire."""
-        self.fields.append(Field(name, value))
+        if len(self.fields) <= MAX_FIELDS:  # one more is enough to refuse the message
+            self.fields.append(Field(name, value))
         self.size += len(name) + len(": ") + len(value) + value.count(b"\n") + len("\r\n")
 
     def message(self, received: datetime) -> Message:

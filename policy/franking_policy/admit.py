@@ -1,6 +1,7 @@
 """Who may begin a transaction: judged at MAIL, by login or client address alone."""
 
 from franking_policy.model import Account, Policy, Status
+from franking_policy.shown import shown
 from franking_policy.source import BUILT_IN
 from franking_policy.verdict import Refusal
 
@@ -19,7 +20,7 @@ def admit(policy: Policy, sasl_username: str, client_address: str) -> Account | 
 
 def _nobody(login: str, client_address: str) -> str:
     if login:
-        return f"login {login} belongs to no account: check the user name, or ask the postmaster to add it"
+        return f"login {shown(login)} belongs to no account: check the user name, or ask the postmaster to add it"
     return f"client {client_address} may not send without a login: authenticate (RFC 4954) and try again"
 
 

@@ -9,7 +9,7 @@ from franking_policy.edits.tags import tags_of
 from franking_policy.message import Message
 from franking_policy.model import Account, Mode
 from franking_policy.quotas import Charge, day
-from franking_policy.record import Record
+from franking_policy.record import MAX_NAME, MAX_NAMES, MAX_TEXT, Record
 from franking_policy.verdict import Accept, Decision, Outcome, Refusal, Refuse
 
 
@@ -51,12 +51,12 @@ def record(
         recipients=message.recipients,
         header_from=_text(message, "From"),
         subject=_text(message, "Subject"),
-        message_id=message_id(message, account),
-        tags=tags_of(message),
+        message_id=message_id(message, account)[:MAX_TEXT],
+        tags=tuple(tag[:MAX_TEXT] for tag in tags_of(message)),
         size=message.size,
         received=message.received.isoformat(),
-        removed=tuple(one.field.name for one in deleted),
-        reported=tuple(f"{refusal.check}: {refusal.text}" for refusal in reported),
+        removed=tuple(dict.fromkeys(one.field.name[:MAX_NAME] for one in deleted))[:MAX_NAMES],
+        reported=tuple(f"{refusal.check}: {refusal.text}"[:MAX_TEXT] for refusal in reported),
     )
 
 
@@ -72,4 +72,4 @@ def _found(trace: tuple[Outcome, ...], mode: Mode) -> tuple[Refusal, ...]:
 
 def _text(message: Message, name: str) -> str:
     fields = message.all(name)
-    return fields[0].text.strip() if fields else ""
+    return fields[0].text.strip()[:MAX_TEXT] if fields else ""

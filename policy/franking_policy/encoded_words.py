@@ -36,6 +36,8 @@ _CODECS = {
     "ks_c_5601-1987": "cp949",
 }
 
+_HIDING = {name: name for name in ("utf-7", "utf-16", "utf-16be", "utf-16le", "utf-32", "utf-32be", "utf-32le")}
+
 # Letters and symbols without ink: HANGUL FILLERs, BRAILLE PATTERN BLANK, MUSICAL SYMBOL NULL NOTEHEAD, and the two
 # EGYPTIAN HIEROGLYPH BLANKs.
 BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159\U00013441\U00013442")
@@ -96,6 +98,11 @@ def has_visible_text(text: str) -> bool:
     return any(unicodedata.category(char)[0] in "LNPS" and char not in BLANKS for char in text)
 
 
+def decode_for_all(value: bytes) -> str:
+    """Return what `decode` does, with the words that it leaves decoded as readers may who know more charsets."""
+    return _WORD.sub(_guessed, decode(value))
+
+
 def find_spans(text: str) -> Iterator[Span]:
     """Yield every decodable stretch of encoded words; neighbours in one charset are one, if they decode as one.
 
@@ -135,10 +142,16 @@ def _unquoted(encoded: bytes, encoding: str) -> bytes | None:
     """Return the octets that B (base64) or Q (a kind of quoted-printable) stands for, or None if it is broken."""
     if encoding == "Q":
         return None if _BROKEN_Q.search(encoded) else binascii.a2b_qp(encoded, header=True)
-    try:
-        return binascii.a2b_base64(encoded, strict_mode=True)
+    bare = encoded.rstrip(b"=")
+    try:  # with the padding that it should have: readers decode it without, too
+        return binascii.a2b_base64(bare + b"=" * (-len(bare) % 4), strict_mode=True)
     except binascii.Error:
         return None
+
+
+def _guessed(word: re.Match[str]) -> str:
+    octets = _unquoted(word[3].encode("ascii"), word[2].upper())
+    return word[0] if octets is None else octets.decode(_HIDING.get(word[1].lower(), "latin-1"), "ignore")
 
 
 def _span(words: list[_Word]) -> Span | None:

@@ -42,5 +42,5 @@ ONE_CLICK = "List-Unsubscribe=One-Click"
 MAX_LINE = 998
 """Octets in a line without its CRLF (RFC 5322, 2.1.1); smtp(8) breaks longer ones."""
 
-MAX_FIELDS = 1000
+MAX_FIELDS = 500
 """Header fields of one message."""

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from zoneinfo import ZoneInfo, available_timezones
 
 from franking_policy.domains import to_ascii
-from franking_policy.headers import CONTROL_FIELDS, NEEDED, RFC5322_FIELDS
+from franking_policy.headers import CONTROL_FIELDS, KEPT, NEEDED
 from franking_policy.model import Mode, Status
 from franking_policy.shapes import Flag, Key, ListOf, Named, ScalarOr, Table, Text, Whole, did_you_mean
 
@@ -52,7 +52,8 @@ def _droppable(text: str) -> str:
 def _own_field(text: str) -> str:
     if not re.fullmatch(FIELD_NAME, text):
         raise ValueError
-    if text.lower() in RFC5322_FIELDS | CONTROL_FIELDS or text.lower().startswith(("content-", "mime-", "list-")):
+    lowered = text.lower()
+    if lowered in {*KEPT, *CONTROL_FIELDS} or lowered.startswith(("content-", "list-", "resent-")):
         raise ValueError("that field has a meaning of its own")
     return text
 

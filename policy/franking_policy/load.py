@@ -33,18 +33,25 @@ def load_directory(directory: Path) -> Policy:
 
 def read_directory(directory: Path) -> list[Source]:
     """Return the files of a policy directory; PolicyError if there is none, or one cannot be read."""
-    paths = [directory] if directory.is_file() else sorted(directory.glob("*.yaml"))
-    if not paths:
+    try:
+        found = sorted(path for path in directory.iterdir() if path.suffix == ".yaml" and path.name[0] != ".")
+    except OSError as error:
+        raise PolicyError([_unreadable(directory, error)]) from error
+    if not found:
         raise PolicyError([Problem(Place(str(directory), 0, 0), "there is no `*.yaml` file in this directory")])
     sources, problems = [], []
-    for path in paths:
+    for path in found:
         try:
             sources.append((str(path), path.read_bytes()))
         except OSError as error:
-            problems.append(Problem(Place(str(path), 0, 0), f"cannot be read: {error.strerror}"))
+            problems.append(_unreadable(path, error))
     if problems:
         raise PolicyError(problems)
     return sources
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    return Problem(Place(str(path), 0, 0), f"cannot be read: {error.strerror}")
 
 
 def load(sources: Iterable[Source]) -> Policy:
@@ -69,7 +76,7 @@ def _load(sources: Iterable[Source]) -> Policy:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Hold the collector back: it looks through all nodes again and again, finds nothing, and takes most of the time."""
+    """Hold the collector back: it would look through all nodes again and again, for most of the time and nothing."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,16 @@
 """What is stored of an accepted message, so that support can answer what became of it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+MAX_TEXT = 1000
+"""Characters of a client's text that are kept: a record lives for weeks, and there are many."""
+
+MAX_NAME = 100
+"""Characters of a field's name that are kept."""
+
+MAX_NAMES = 100
+"""Names of deleted fields that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +24,6 @@ class Record:
     account: str
     login: str
     """SASL login, empty for a client that its network speaks for."""
-    stream: str
-    """The stream that the login is bound to, empty if to none."""
     client: str
     """IP address of the SMTP client."""
     sender: str
@@ -31,8 +38,10 @@ class Record:
     received: str
     """When the message was judged, ISO 8601 in UTC."""
     removed: tuple[str, ...]
-    """Names of the fields that were deleted, as written, in the message's order."""
-    reported: tuple[str, ...]
+    """Names of the fields that were deleted, as written, each once, in the message's order."""
+    stream: str = ""
+    """The stream that the login is bound to, empty if to none."""
+    reported: tuple[str, ...] = ()
     """What checks in mode `report` would have refused: name of the check, a colon, the text."""
 
     def to_json(self) -> dict[str, Any]:
@@ -41,6 +50,9 @@ class Record:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Record":
-        """Return the record that `to_json` gave; TypeError if a field is missing or unknown."""
-        lists = {name: tuple(stored[name]) for name in ("recipients", "tags", "removed", "reported")}
-        return cls(**{**stored, **lists})
+        """Return the record that `to_json` gave, of this version or a later one, whose further fields are left out."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in known
+        }
+        return cls(**values)

@@ -164,7 +164,7 @@ class Table:
         found = {}
         for name, key_node, value_node in _entries(node, label, report):
             if name not in self.keys:
-                report.add(key_node, f"{label} has no key `{clipped(name)}`{did_you_mean(name, self.keys)}")
+                report.add(key_node, f"{label} has no key `{clipped(name)}`{_hint(name, self.keys)}")
                 continue
             found[name] = self.keys[name].shape.read(value_node, f"`{name}`", report)
         for name, key in self.keys.items():
@@ -274,6 +274,10 @@ def _entries(node: yaml.Node, label: str, report: Report) -> Iterable[tuple[str,
         else:
             seen[name] = report.place(key_node)
             yield name, key_node, value_node
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    return " (merge keys are not supported: write it out)" if name == "<<" else did_you_mean(name, known)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

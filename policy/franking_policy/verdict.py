@@ -36,7 +36,7 @@ class Reply:
         if not self.status.startswith(f"{self.code // 100}."):
             raise ValueError(f"status `{self.status}` contradicts code {self.code}")
         room = MAX_REPLY_LINE - len(f"{self.code} {self.status} \r\n")
-        if not 1 <= len(self.lines) <= MAX_REPLY_LINES or max(map(len, self.lines)) > room:
+        if not 1 <= len(self.lines) <= MAX_REPLY_LINES or max(map(_length, self.lines)) > room:
             raise ValueError("a reply has 1 to 32 lines of 512 octets at most")
         if not all(line.isascii() and line.isprintable() and line for line in self.lines):
             raise ValueError("reply text must be lines of printable ASCII")
@@ -49,7 +49,17 @@ def reply(code: int, status: str, lines: Iterable[str]) -> Reply:
 
 
 def _clipped(line: str, room: int) -> str:
-    return line if len(line) <= room else f"{line[: room - 4]} ..."
+    if _length(line) <= room:
+        return line
+    kept = line[: room - 4]
+    while _length(kept) > room - 4:
+        kept = kept[: -max(1, (_length(kept) - room + 4) // 2)]
+    return f"{kept} ..."
+
+
+def _length(line: str) -> int:
+    """Octets of a line on its way to the client: libmilter wants every `%` doubled."""
+    return len(line) + line.count("%")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,11 @@ def test_what_is_commented_out_is_the_default(directory: Path) -> None:
 
     assert shipped.policy == SHIPPED / "policy"
     own = dataclasses.replace(
-        written, policy=shipped.policy, workers=shipped.workers, socket_place=shipped.socket_place
+        written,
+        file=shipped.file,
+        policy=shipped.policy,
+        workers=shipped.workers,
+        socket_place=shipped.socket_place,
     )
     assert own == shipped
 

@@ -1,5 +1,6 @@
 """What is done to the header section of an accepted message, and what is recorded."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -165,6 +166,17 @@ def test_the_record_holds_what_support_asks_for(acme: Account, message: MakeMess
         "removed": ("X-Tags",),
         "reported": (),
     }
+
+
+def test_a_record_has_an_end(acme: Account, message: MakeMessage) -> None:
+    """Whatever a client puts into one message, what is kept of it for weeks is small."""
+    names = [(f"X-{n}-{'n' * 2000}", "1") for n in range(400)]
+    record = accepted(
+        acme, message(extra=names, Subject="s" * 50_000, X_Tags="t" * 50_000, Message_ID="m" * 50_000)
+    ).record
+
+    assert len(json.dumps(record.to_json())) < 20_000
+    assert len(record.removed) == 100
 
 
 def test_a_message_is_charged_to_its_account_s_day(acme: Account, message: MakeMessage) -> None:

@@ -83,7 +83,7 @@ def test_the_charsets_of_mail_are_known(charset: str, text: str) -> None:
         pytest.param("=?us-ascii?q?=C3=B6?=", id="octets that the charset has not"),
         pytest.param("=?utf-8?q?=G0?=", id="no hexadecimal"),
         pytest.param("=?utf-8?q?abc=?=", id="lone equals sign at the end"),
-        pytest.param("=?utf-8?b?SsO2cmc?=", id="base64 without its padding"),
+        pytest.param("=?utf-8?b?SsO2c?=", id="base64 cut short"),
         pytest.param("=?utf-8?b?Ss*2cmc=?=", id="no base64"),
         pytest.param("=?utf-8?q?a b?=", id="blank inside"),
         pytest.param("=?utf-8?q?ö?=", id="not ASCII inside"),

@@ -9,7 +9,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ENGINE = sorted((ROOT / "policy" / "franking_policy").rglob("*.py"))
 PURE = {
-    *("collections", "dataclasses", "datetime", "difflib", "email", "functools", "idna", "ipaddress", "pathlib", "re"),
+    *(
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "difflib",
+        "email",
+        "functools",
+        "gc",
+        "idna",
+        "ipaddress",
+        "pathlib",
+        "re",
+    ),
     *("typing", "unicodedata", "yaml", "zoneinfo", "base64", "binascii", "quopri", "enum", "string", "itertools"),
     "franking_policy",
 }

@@ -5,6 +5,7 @@ import signal
 import smtplib
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail
     after = client.submit(mail(From="a@wide.example"), "b@wide.example", ["a@example.org"])
 
     assert {(answer.code, answer.text) for answer in [*answers, without_quota]} == {(451, REPLY)}
-    assert min(spans) < 0.1
+    assert median(spans) < 0.1
     assert own_stack.delivered(before.queue_id)
     assert own_stack.delivered(after.queue_id)
     assert len(own_stack.log("verdict=tempfail check=redis")) == 6

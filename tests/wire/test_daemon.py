@@ -124,7 +124,7 @@ def test_a_second_daemon_does_not_take_the_socket(daemon: Any) -> None:
     second = daemon.spawn()
 
     assert second.wait(20) == 78
-    assert f"config.yaml:2:9: another process serves `{daemon.socket}`; stop it first" in daemon.log
+    assert f"config.yaml:2:9: cannot bind `{daemon.socket}`: another process serves it; stop that first" in daemon.log
     assert daemon.session().mail() == CONTINUE
 
 
@@ -168,9 +168,16 @@ def test_the_socket_has_the_mode_that_was_asked_for(daemon: Any) -> None:
         (
             "version: 1\n",
             {"socket": "nowhere/milter.sock"},
-            ["config.yaml:2:9: directory", "does not exist; create it"],
+            ["config.yaml:2:9: cannot bind", "does not exist; create it"],
         ),
-        ("version: 1\n", {"policy": "nowhere"}, ["there is no `*.yaml` file in this directory"]),
+        (
+            "version: 1\n",
+            {"socket": "policy"},
+            ["config.yaml:2:9: cannot bind", "something else than a socket is there"],
+        ),
+        ("version: 1\n", {"socket": "x" * 107}, ["config.yaml:2:9: cannot bind", "the path is longer than "]),
+        ("version: 1\n", {"policy": "nowhere"}, ["/nowhere: cannot be read: No such file or directory"]),
+        ("- " * 50_000 + "a", {}, ["policy/acme.yaml:1:41: nested more than 20 deep"]),
     ],
 )
 def test_what_is_broken_stops_it_at_once(
@@ -182,6 +189,43 @@ def test_what_is_broken_stops_it_at_once(
     assert daemon.spawn().wait(20) == 78
     assert [problem for problem in problems if problem not in daemon.log] == []
     assert "Traceback" not in daemon.log
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("localhost:6379", "redis://h:abc/0", "redis://h:99999", "redis://[::1/0", "unix:/x", "redis://h?bogus=1"),
+        *("redis://h?socket_timeout=abc", "redis://h/0?db=x", "http://h"),
+    ],
+)
+def test_where_redis_cannot_be_is_said_before_mail_comes(daemon: Any, url: str) -> None:
+    """And not by each worker in turn, for ever."""
+    daemon.configure(redis=f"{{url: '{url}'}}")
+
+    assert daemon.spawn().wait(20) == 78
+    assert "config.yaml:5:14: `url` must be a URL" in daemon.log
+    assert "Traceback" not in daemon.log
+
+
+@pytest.mark.parametrize("login", ["%" * 255, "%s" * 60, "%n%x"])
+def test_percent_signs_reach_the_client_as_they_are(daemon: Any, login: str) -> None:
+    """Libmilter wants them doubled and has a limit on the length of what it is given."""
+    daemon.start()
+    letter, said = daemon.session().mail(login=login)
+
+    assert letter == b"y"
+    assert said.startswith(b"550 5.7.1 login `%%")
+    assert "Traceback" not in daemon.log
+
+
+def test_a_bomb_of_fields_is_refused(daemon: Any) -> None:
+    """Its fields beyond the limit are counted, not kept."""
+    daemon.start()
+    client = daemon.session()
+    client.mail()
+    client.content(*MESSAGE, *[("A", b"")] * 100_000)
+
+    assert client.end()[-1][1].startswith(b"550-5.6.0 more than 500 header fields: leave some out")
 
 
 def pairs(line: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Parse the command line and hand over to the module of the subcommand.
 
-Exit statuses: 0 done, 1 no (not found, refused), 2 wrong usage, 69 Redis is out of reach (EX_UNAVAILABLE),
-78 a file has problems (EX_CONFIG).
+Exit statuses: 0 done, 1 no (not found, refused), 2 wrong usage, 69 Redis or daemon out of reach (EX_UNAVAILABLE),
+74 a file or stream fails (EX_IOERR), 78 a file has problems (EX_CONFIG).
 """
 
 import argparse
@@ -10,29 +10,43 @@ import sys
 from pathlib import Path
 
 from franking import __version__
-from franking.cli import message, milter
+from franking.cli import message, milter, reload
 from franking.config import DEFAULT_FILE
 from franking.ledger import Unavailable
 from franking_policy.source import PolicyError
 
 UNAVAILABLE = 69
+IO_ERROR = 74
 CONFIG = 78
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status; problems go to standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may know ASCII alone
     options = parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
     except PolicyError as error:
         print(error, file=sys.stderr)
         return CONFIG
     except Unavailable as error:
-        print(f"franking: Redis is out of reach: {error}", file=sys.stderr)
+        print(f"franking: {error}", file=sys.stderr)
         return UNAVAILABLE
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
+    except OSError as error:
+        print(f"franking: {error}", file=sys.stderr)
+        _forget_output()
+        return IO_ERROR
+    return status
+
+
+def _forget_output() -> None:
+    """Keep Python from writing once more, at its end, what nobody takes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"franking {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (milter, message):
+    for module in (milter, reload, message):
         module.add_to(commands, _common())
     return top
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from typing import Any
 
@@ -9,7 +10,7 @@ from franking import config
 from franking.ledger import Ledger, connect
 from franking_policy.load import load_directory
 from franking_policy.record import Record
-from franking_policy.shown import visible
+from franking_policy.shown import shown, visible
 
 PATIENCE = 5.0
 """Seconds a person waits for Redis; the daemon's time-out would be short for one who looks something up."""
@@ -33,20 +34,27 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    show.add_argument("queue_id", metavar="QUEUE_ID")
+    show.add_argument("queue_id", metavar="QUEUE_ID", type=_queue_id)
+    show.add_argument("--account", help="look there alone; it need not be in the policy any more")
     show.add_argument("--json", action="store_true", help="print JSON, for a program")
     show.set_defaults(run=run_show)
+
+
+def _queue_id(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z]+", text):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no queue ID: it has letters and digits alone")
+    return text
 
 
 def run_show(options: argparse.Namespace) -> int:
     """Print the record and return the exit status."""
     settings = config.load(options.config)
-    accounts = load_directory(settings.policy).accounts
+    accounts = [options.account] if options.account else load_directory(settings.policy).accounts
     record = Ledger(connect(settings.redis_url, PATIENCE)).find(options.queue_id, accounts)
     if record is None:
         print(
-            f"franking: no record of {visible(options.queue_id)}: it was not accepted here, or is no longer kept; "
-            "the mail log has a line for each transaction",
+            f"franking: no record of {options.queue_id}: it was not accepted here, is no longer kept, or its account "
+            "has left the policy (--account NAME finds it then); the mail log has a line for each transaction",
             file=sys.stderr,
         )
         return 1

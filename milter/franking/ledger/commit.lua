@@ -37,7 +37,8 @@ for n = 1, #KEYS - 1 do
   used[n] = redis.call('INCRBY', KEYS[n + 1], ARGV[2 + 3 * n])
   redis.call('EXPIREAT', KEYS[n + 1], ARGV[3 + 3 * n])
 end
-redis.call('DEL', KEYS[1])
+-- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
 redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
+redis.call('HDEL', KEYS[1], 'released')
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return {1, unpack(used)}

@@ -186,7 +186,7 @@ def _triple(charge: Charge) -> tuple[int, int, int]:
 
 
 def _reason(error: redis.RedisError) -> str:
-    return f"{type(error).__name__}: {error}"
+    return f"Redis does not do as it is asked: {type(error).__name__}: {error}"
 
 
 def _script(name: str) -> str:

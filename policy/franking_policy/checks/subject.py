@@ -6,7 +6,7 @@ to blanks or to characters that nobody sees, such as a zero-width space.
 
 from collections.abc import Iterator
 
-from franking_policy.encoded_words import has_visible_text
+from franking_policy.encoded_words import decode_for_all, has_visible_text
 from franking_policy.message import Message
 from franking_policy.model import Account
 from franking_policy.source import BUILT_IN
@@ -22,5 +22,5 @@ def check(message: Message, _account: Account) -> Iterator[Refusal]:
         yield Refusal(NAME, BUILT_IN, "5.6.0", "no Subject field: send exactly one, with text in it")
     elif len(fields) > 1:
         yield Refusal(NAME, BUILT_IN, "5.6.0", f"{len(fields)} Subject fields: send exactly one (RFC 5322, 3.6)")
-    elif not has_visible_text(fields[0].text):
+    elif not has_visible_text(decode_for_all(fields[0].value)):
         yield Refusal(NAME, BUILT_IN, "5.6.0", "Subject is empty: put visible text into it")

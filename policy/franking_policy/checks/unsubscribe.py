@@ -10,7 +10,7 @@ Fails: a bare URL, no URL, two fields that do not say the same.
 from collections.abc import Iterator
 
 from franking_policy import headers
-from franking_policy.list_fields import ListFieldError, parse_list_uris
+from franking_policy.list_fields import ListFieldError, offers_one_click, parse_list_uris
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 from franking_policy.source import BUILT_IN
@@ -20,6 +20,9 @@ NAME = "unsubscribe"
 
 MAX_URI = 970
 """Octets of a URI that fits into a line with the field's name; a longer line would be broken within it."""
+
+MAX_URIS = 20
+"""No mail program looks at more, and a field has an end."""
 
 
 def check(message: Message, _account: Account) -> Iterator[Refusal]:
@@ -38,13 +41,25 @@ def _faults(message: Message) -> Iterator[str]:
     posts = message.all(headers.LIST_UNSUBSCRIBE_POST)
     if len(posts) > 1 or any(post.value.strip() != headers.ONE_CLICK.encode() for post in posts):
         yield f"{headers.LIST_UNSUBSCRIBE_POST} must be one field that says `{headers.ONE_CLICK}` (RFC 8058, 3.1)"
+    elif posts and not any(_takes_one_click(field) for field in fields):
+        yield f"{headers.LIST_UNSUBSCRIBE_POST} needs a List-Unsubscribe with exactly one https URI (RFC 8058, 3.1)"
+
+
+def _takes_one_click(field: Field) -> bool:
+    try:
+        return offers_one_click(parse_list_uris(field.value))
+    except ListFieldError:
+        return True  # which is a fault of its own
 
 
 def _field_faults(field: Field) -> Iterator[str]:
     try:
-        longest = max(map(len, parse_list_uris(field.value)))
+        uris = parse_list_uris(field.value)
     except ListFieldError as error:
         yield f"{field.name} does not parse: {error}"
-    else:
-        if longest > MAX_URI:
-            yield f"{field.name} does not parse: an address of {longest} octets: {MAX_URI} is the most"
+        return
+    longest = max(map(len, uris))
+    if longest > MAX_URI:
+        yield f"{field.name} does not parse: an address of {longest} octets: {MAX_URI} is the most"
+    if len(uris) > MAX_URIS:
+        yield f"{field.name} has {len(uris)} addresses: {MAX_URIS} is the most"
