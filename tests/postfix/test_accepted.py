@@ -172,11 +172,21 @@ def test_records_are_kept_for_the_set_time(stack: Any, mail: Mail) -> None:
 
 
 def test_an_id_that_nobody_knows_is_said_to_be_unknown(stack: Any) -> None:
-    """Exit status 1, and where to look."""
-    shown = stack.franking("message", "show", "4jW7Ng5yYPzJTyM\x1b[2J")
+    """Exit status 1, and where to look; what cannot be an ID at all is wrong usage."""
+    unknown, impossible = stack.franking("message", "show", "4jW7"), stack.franking("message", "show", "4jW7\x1b[2J")
 
-    assert shown.returncode == 1
-    assert shown.stderr.startswith("franking: no record of 4jW7Ng5yYPzJTyM\\x1b[2J: it was not accepted here")
+    assert (unknown.returncode, impossible.returncode) == (1, 2)
+    assert unknown.stderr.startswith("franking: no record of 4jW7: it was not accepted here")
+    assert "`4jW7\\x1b[2J` is no queue ID: it has letters and digits alone" in impossible.stderr
+
+
+def test_a_record_is_found_though_its_account_has_left_the_policy(stack: Any, mail: Mail) -> None:
+    """By the account's name; without it nobody knows where to look."""
+    answer = stack.submit(mail())
+    shown = stack.franking("message", "show", "--account", "acme", answer.queue_id)
+    elsewhere = stack.franking("message", "show", "--account", "gone", answer.queue_id)
+
+    assert (shown.returncode, elsewhere.returncode) == (0, 1)
 
 
 def test_a_log_line_is_an_accepted_message(stack: Any, mail: Mail) -> None:

@@ -14,7 +14,7 @@ def test_an_unknown_login_is_refused(stack: Any, mail: Mail) -> None:
 
     assert (answer.code, answer.text) == (
         550,
-        "5.7.1 login ghost belongs to no account: check the user name, or ask the postmaster to add it",
+        "5.7.1 login `ghost` belongs to no account: check the user name, or ask the postmaster to add it",
     )
 
 
