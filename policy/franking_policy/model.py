@@ -87,15 +87,20 @@ class Account:
     """Who submits and what they may: one account as one of its logins or networks sees it, all settings resolved."""
 
     name: str
+    place: Place
+    """Where the account begins."""
     status: Setting[Status]
     domains: Domains
     stream: str
     """The stream that the login is bound to; empty if it is bound to none."""
     stream_type: str
     """``transactional`` or ``broadcast``; empty where there is no stream."""
+    stream_place: Place
     profile: Setting[str]
     timezone: Setting[ZoneInfo]
     quotas: tuple[Quota, ...]
+    quotas_place: Place
+    """Of the list, which may be empty."""
     transactions_per_connection: Setting[int]
     tags_per_message: Setting[int]
     record_days: Setting[int]
@@ -105,6 +110,8 @@ class Account:
     headers: HeaderRules
     header_rules: tuple[Setting[str], ...]
     """The rules as written, such as ``add X-Mailer``, for people."""
+    unlisted: Setting[str]
+    """What becomes of fields on no list, as written: ``delete`` or ``keep``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,8 @@ class Policy:
     """By SASL login name, exactly as Postfix hands it over."""
     networks: tuple[tuple[Network, Account], ...]
     """Whose clients need no login; the narrowest network comes first."""
+    places: Mapping[str | Network, Place]
+    """Where each login, by its name, and each network is given to its account."""
     warnings: tuple[Problem, ...] = ()
     """What is allowed and hardly meant, sorted by place."""
 

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from franking_policy import headers
 from franking_policy.claims import DEFAULT_PROFILE
 from franking_policy.language import CHECKS
-from franking_policy.model import Account, Domains, HeaderRules, Mode, Policy, Setting, Status
+from franking_policy.model import Account, Domains, HeaderRules, Mode, Network, Policy, Setting, Status
 from franking_policy.quotas import Quota
 from franking_policy.shapes import Value
-from franking_policy.source import BUILT_IN, Problem
+from franking_policy.source import BUILT_IN, Place, Problem
 from franking_policy.written import Written, domains, items, members, networks
 
 Settings = Mapping[str, Any]
@@ -29,14 +29,16 @@ def resolve(written: Written, warnings: tuple[Problem, ...]) -> Policy:
     broad = {name: _layered(_layered(BUILT_IN_SETTINGS, value), *written.defaults) for name, value in profiles.items()}
     default = _profile(*written.defaults) or Setting(DEFAULT_PROFILE, BUILT_IN)
     accounts, logins, claims = {}, {}, []
+    places: dict[str | Network, Place] = {}
     for name, value in written.accounts:
         profile = _profile(value) or default
         settings = {**_layered(broad[profile.value], value), **_identity(name, value), "profile": profile}
         accounts[name] = account = Account(**settings)
         logins.update(_logins(value, settings, account))
         claims += [(network, account) for network, _ in networks(value)]
+        places |= {login: value.place for login, value in items(value, "logins")} | dict(networks(value))
     narrowest_first = sorted(claims, key=lambda claim: -claim[0].prefixlen)
-    return Policy(accounts, logins, tuple(narrowest_first), warnings)
+    return Policy(accounts, logins, tuple(narrowest_first), places, warnings)
 
 
 def _profile(*layers: Value) -> Setting[str] | None:
@@ -48,6 +50,7 @@ def _identity(name: str, value: Value) -> Settings:
     owned, status = domains(value), value.get("status")
     return {
         "name": name,
+        "place": value.place,
         "status": Setting(Status(status.what), status.place) if status else Setting(Status.ACTIVE, BUILT_IN),
         "domains": Domains(
             frozenset(domain for domain, _, _ in owned),
@@ -72,7 +75,11 @@ def _of_login(settings: Settings, streams: dict[str, Value], login: Value) -> Se
         return _layered(settings, login)
     stream = streams[named.what]
     kind = stream.get("type")
-    bound = {"stream": named.what, "stream_type": kind.what if kind else "transactional"}
+    bound = {
+        "stream": named.what,
+        "stream_type": kind.what if kind else "transactional",
+        "stream_place": named.place,
+    }
     return {**_layered(settings, stream, login), **bound}
 
 
@@ -88,6 +95,7 @@ def _narrow(broad: Settings, layer: Value) -> Settings:
     if layer.get("quotas"):
         quotas = members(layer, "quotas")
         narrow["quotas"] = tuple(Quota(quota.what["messages"].what, quota.place) for quota in quotas)
+        narrow["quotas_place"] = layer.what["quotas"].place
     if checks := layer.get("checks"):
         modes = {name: Setting(Mode(mode.what), mode.place) for name, mode in checks.what.items()}
         narrow["checks"] = {**broad["checks"], **modes}
@@ -105,10 +113,15 @@ def _headers(broad: Settings, table: Value) -> Settings:
     verbs = {verb: [Setting(f"{verb} {one.what}", one.place) for one in members(table, verb)] for verb in VERBS}
     inherited = () if table.get("keep") else broad["header_rules"]
     rules = (*inherited, *verbs["keep"], *verbs["add"], *verbs["drop"])
-    unlisted, queue_id = table.get("unlisted"), table.get("queue_id")
-    stays = unlisted.what == "keep" if unlisted else broad["headers"].unlisted
+    queue_id = table.get("queue_id")
+    unlisted = _setting(written) if (written := table.get("unlisted")) else broad["unlisted"]
     own = {"queue_id_field": _setting(queue_id)} if queue_id else {}
-    return {"header_rules": rules, "headers": _compiled(rules, stays), **own}
+    return {
+        "header_rules": rules,
+        "headers": _compiled(rules, unlisted.value == "keep"),
+        "unlisted": unlisted,
+        **own,
+    }
 
 
 VERBS = {"keep": True, "add": True, "drop": False}
@@ -131,8 +144,10 @@ _KEPT = tuple(Setting(f"keep {name}", BUILT_IN) for name in headers.KEPT)
 BUILT_IN_SETTINGS: Settings = {
     "stream": "",
     "stream_type": "",
+    "stream_place": BUILT_IN,
     "timezone": Setting(ZoneInfo("UTC"), BUILT_IN),
     "quotas": (),
+    "quotas_place": BUILT_IN,
     "transactions_per_connection": Setting(5, BUILT_IN),
     "tags_per_message": Setting(5, BUILT_IN),
     "record_days": Setting(30, BUILT_IN),
@@ -140,5 +155,6 @@ BUILT_IN_SETTINGS: Settings = {
     "checks": dict.fromkeys(CHECKS, Setting(Mode.ENFORCE, BUILT_IN)),
     "headers": _compiled(_KEPT, unlisted=False),
     "header_rules": _KEPT,
+    "unlisted": Setting("delete", BUILT_IN),
 }
 """What holds where no file says otherwise."""

@@ -1,0 +1,86 @@
+"""The effective settings of an account, or of one of its logins, as rows for people: what holds, and who says so."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from franking_policy.model import Account, Domains, Policy, Setting
+from franking_policy.source import BUILT_IN, Place
+
+Shown = str | int | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting by its name in the YAML, its value, and the place that set it."""
+
+    name: str
+    value: Shown
+    place: Place
+
+    @property
+    def text(self) -> str:
+        """Return the value on one line."""
+        if isinstance(self.value, tuple):
+            return ", ".join(self.value) or "(none)"
+        return str(self.value) or "(none)"
+
+
+def settings(account: Account) -> Iterator[Row]:
+    """Yield every setting but the rules for header fields."""
+    stream = f"{account.stream} ({account.stream_type})" if account.stream else ""
+    yield _row("status", account.status)
+    yield Row("stream", stream, account.stream_place)
+    yield _row("profile", account.profile)
+    yield Row("domains", _domains(account.domains), account.domains.place)
+    yield Row("timezone", str(account.timezone.value), account.timezone.place)
+    yield Row("quotas", tuple(f"{quota.messages} messages a day" for quota in account.quotas), account.quotas_place)
+    yield _row("transactions_per_connection", account.transactions_per_connection)
+    yield _row("tags_per_message", account.tags_per_message)
+    yield _row("record_days", account.record_days)
+    yield from (_row(f"checks.{name}", mode) for name, mode in account.checks.items())
+    yield _row("headers.queue_id", account.queue_id_field)
+    yield _row("headers.unlisted", account.unlisted)
+
+
+def header_rules(account: Account) -> Iterator[Row]:
+    """Yield the rules for header fields in the order they apply, those with one verb on one line together."""
+    for (verb, _, _), group in groupby(account.header_rules, _written_together):
+        rules = list(group)
+        yield Row(f"headers.{verb}", tuple(map(_pattern, rules)), rules[0].place)
+
+
+def header_rules_in_one(account: Account) -> Row:
+    """Return all rules for header fields as one row, for comparing; those that are built in are just called so."""
+    texts = tuple(
+        "the built-in ones" if built_in else f"{verb} {', '.join(map(_pattern, rules))}"
+        for (verb, built_in), rules in groupby(account.header_rules, _verb)
+    )
+    return Row("headers", texts, account.header_rules[-1].place if account.header_rules else BUILT_IN)
+
+
+def claims(policy: Policy, account: str) -> Iterator[Row]:
+    """Yield what belongs to the account named: each login and each network, where it was given."""
+    for kind, found in (("login", policy.logins.items()), ("network", policy.networks)):
+        yield from (Row(kind, str(name), policy.places[name]) for name, owner in found if owner.name == account)
+
+
+def _row(name: str, setting: Setting[Any]) -> Row:
+    return Row(name, setting.value, setting.place)
+
+
+def _domains(domains: Domains) -> tuple[str, ...]:
+    return tuple(f"{name} and below" if name in domains.parents else name for name in sorted(domains.exact))
+
+
+def _pattern(rule: Setting[str]) -> str:
+    return rule.value.partition(" ")[2]
+
+
+def _written_together(rule: Setting[str]) -> tuple[str, str, int]:
+    return rule.value.partition(" ")[0], rule.place.file, rule.place.line
+
+
+def _verb(rule: Setting[str]) -> tuple[str, bool]:
+    return rule.value.partition(" ")[0], rule.place is BUILT_IN
