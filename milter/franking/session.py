@@ -19,9 +19,8 @@ from franking.transaction import Transaction
 from franking_policy.admit import admit
 from franking_policy.decide import charges, decide
 from franking_policy.model import Account, Policy
-from franking_policy.quotas import exceeded_text
 from franking_policy.source import BUILT_IN, Place
-from franking_policy.verdict import Accept, Add, Delete, HeaderEdit, Refusal, Refuse, Reply, refusal_reply, reply
+from franking_policy.verdict import Accept, Add, Delete, HeaderEdit, Refusal, Refuse, Reply, quota_reply, refusal_reply
 
 ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS
 """All that we may do to a message."""
@@ -204,8 +203,8 @@ class Session(Milter.Base):
         return self._answer(answer)
 
     def _over_quota(self, transaction: Transaction, account: Account, full: Exceeded, moment: datetime) -> int:
-        text = exceeded_text(account.name, full.charge, full.used, moment)
-        return self._defer(transaction, "quota", full.charge.quota.place, reply(451, "4.7.1", [text]))
+        answer = quota_reply(account.name, full.charge, full.used, moment)
+        return self._defer(transaction, "quota", full.charge.quota.place, answer)
 
     def _answer(self, answer: Reply) -> int:
         """Give the reply to Postfix; libmilter wants every `%` doubled and sends it single."""

@@ -5,9 +5,10 @@ A `Decision` is a closed union: consume it with ``match`` and mypy names every p
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from franking_policy.model import Mode, Setting
-from franking_policy.quotas import Charge
+from franking_policy.quotas import Charge, exceeded_text
 from franking_policy.record import Record
 from franking_policy.shown import printable
 from franking_policy.source import Place
@@ -40,6 +41,13 @@ class Reply:
             raise ValueError("a reply has 1 to 32 lines of 512 octets at most")
         if not all(line.isascii() and line.isprintable() and line for line in self.lines):
             raise ValueError("reply text must be lines of printable ASCII")
+
+    def __str__(self) -> str:
+        """Return the reply as it stands on the wire, a line a line: `550-5.7.1 ...`, the last one with a space."""
+        *others, last = self.lines
+        return "\n".join(
+            [*(f"{self.code}-{self.status} {line}" for line in others), f"{self.code} {self.status} {last}"]
+        )
 
 
 def reply(code: int, status: str, lines: Iterable[str]) -> Reply:
@@ -139,3 +147,8 @@ def refusal_reply(refusals: tuple[Refusal, ...], queue_id: str) -> Reply:
     more = [f"and {len(texts) - room} more"] if len(texts) > room else []
     reference = [f"reference {queue_id}"] if queue_id else []
     return reply(550, status, [*texts[:room], *more, *reference])
+
+
+def quota_reply(account: str, charge: Charge, used: int, now: datetime) -> Reply:
+    """Return what a client is told whose message has no room in the window of ``charge``, of which ``used`` is used."""
+    return reply(451, "4.7.1", [exceeded_text(account, charge, used, now)])

@@ -127,6 +127,19 @@ class Ledger:
         full, until = self._full.get(account, (None, 0.0))
         return full if full and full.charge in charges and time.monotonic() < until else None
 
+    def used(self, account: str, charges: tuple[Charge, ...]) -> tuple[int, ...]:
+        """Return how many messages the window of each of ``charges`` holds; nothing is counted.
+
+        Raises Unavailable.
+        """
+        if not charges:
+            return ()
+        try:
+            counted = self._client.mget([keys.counter(account, charge) for charge in charges])
+        except redis.RedisError as error:
+            raise Unavailable(_reason(error)) from error
+        return tuple(int(count or 0) for count in counted)
+
     def find(self, queue_id: str, accounts: Iterable[str]) -> Record | None:
         """Return the record of the message ``queue_id`` of any of ``accounts``, None if there is none.
 
