@@ -1,0 +1,107 @@
+"""Take a message file through the very functions that a session calls."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from franking.transaction import Transaction
+from franking_policy.admit import admit
+from franking_policy.decide import decide
+from franking_policy.edits.applied import applied
+from franking_policy.eml import read_eml
+from franking_policy.message import Field, Message
+from franking_policy.model import Account, Policy
+from franking_policy.quotas import Charge
+from franking_policy.verdict import Accept, Decision, Outcome, Refusal, Refuse, Reply, quota_reply, refusal_reply
+
+QUEUE_ID = "QUEUEID"
+"""Stands for the queue ID that Postfix would choose."""
+
+TOKEN = "TOKEN"  # noqa: S105  # a placeholder
+"""Stands for the random part of a Message-ID of ours."""
+
+QUEUED = Reply(250, "2.0.0", (f"Ok: queued as {QUEUE_ID}",))
+"""What Postfix says about an accepted message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A message file, and who would submit it with which envelope."""
+
+    data: bytes
+    login: str = ""
+    client: str = ""
+    """IP address, empty if it is not known."""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What would become of a submission."""
+
+    submission: Submission
+    message: Message
+    account: Account | None
+    """None if MAIL is refused; then there is no decision either."""
+    decision: Decision | None
+    refusals: tuple[Refusal, ...]
+    """Why the message would be refused, none if it would not."""
+    reply: Reply
+    """What the client would be told last."""
+    used: tuple[int, ...] = field(default=())
+    """For each charge what Redis has counted so far; empty if that is not known."""
+
+    @property
+    def verdict(self) -> str:
+        """`accept`, `refuse` or `tempfail`, as in the log."""
+        return {2: "accept", 4: "tempfail", 5: "refuse"}[self.reply.code // 100]
+
+    @property
+    def trace(self) -> tuple[Outcome, ...]:
+        """What each check found."""
+        return self.decision.trace if self.decision else ()
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What the message would be charged; nothing if it is refused."""
+        return self.decision.charges if isinstance(self.decision, Accept) else ()
+
+    @property
+    def leaving(self) -> tuple[Field, ...]:
+        """The header fields with which the message would leave, those it has if it is refused."""
+        edits = self.decision.edits if isinstance(self.decision, Accept) else ()
+        return applied(self.message.fields, edits)
+
+
+def judge(policy: Policy, submission: Submission, now: datetime) -> Judged:
+    """Return what ``policy`` says of ``submission``, as the first message on its connection; quotas are not asked."""
+    message = _message(submission, now)
+    account = admit(policy, submission.login, submission.client)
+    if isinstance(account, Refusal):
+        return Judged(submission, message, None, None, (account,), refusal_reply((account,), ""))
+    match decide(account, message):
+        case Refuse(refusals, _) as decision:
+            answer = refusal_reply(refusals, message.queue_id)
+            return Judged(submission, message, account, decision, refusals, answer)
+        case Accept() as decision:
+            return Judged(submission, message, account, decision, (), QUEUED)
+
+
+def measured(judged: Judged, used: tuple[int, ...], now: datetime) -> Judged:
+    """Return ``judged`` with what is ``used`` so far: put off if a window has no room."""
+    known = dataclasses.replace(judged, used=used)
+    for charge, count in zip(judged.charges, used, strict=True):
+        if judged.account and count + charge.messages > charge.quota.messages:
+            return dataclasses.replace(known, reply=quota_reply(judged.account.name, charge, count, now))
+    return known
+
+
+def _message(submission: Submission, now: datetime) -> Message:
+    eml = read_eml(submission.data)
+    transaction = Transaction(submission.client, submission.sender, submission.login, queue_id=QUEUE_ID)
+    transaction.recipients += submission.recipients
+    for one in eml.fields:
+        transaction.add_field(one.name, one.value)
+    transaction.size += eml.body
+    return dataclasses.replace(transaction.message(now), token=TOKEN)
