@@ -26,7 +26,7 @@ def contradictions(written: Written) -> Iterable[Problem]:
     yield from _twice([(f"profile `{name}`", value.place) for name, value in written.profiles])
     yield from _claimed_twice(written)
     for layer in (*written.defaults, *(value for _, value in (*written.profiles, *written.accounts))):
-        yield from _twice([("a quota per day", quota.place) for quota in members(layer, "quotas")])
+        yield from _twice([("a quota per day", quota.place) for quota in members(layer, "quotas") if quota.get("per")])
     yield from _unknown_profiles(written)
     for _, account in written.accounts:
         yield from _unknown_streams(account)

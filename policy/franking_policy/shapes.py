@@ -9,27 +9,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import yaml
 
-from franking_policy.shown import visible
+from franking_policy.documents import compose
+from franking_policy.shown import clipped
 from franking_policy.source import Place, PolicyError, Problem
 
-_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class Loader(_Parser):  # type: ignore[misc]  # whichever PyYAML was built with
-    """libyaml's parser where PyYAML was built with it: ten times as fast, the same nodes.
-
-    It gives no scalar a type: shapes do, each its own.
-    """
-
-    yaml_implicit_resolvers: ClassVar[dict[str, list[object]]] = {}
-
-
-MAX_DEPTH = 20
-"""Collections within collections; the language needs seven."""
+QUOTES = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019")
+"""What word processors make of quotes."""
 
 EMPTY = ("", "~", "null")
 
@@ -82,8 +71,18 @@ class Whole:
         text = node.value if isinstance(node, yaml.ScalarNode) and not node.style else ""
         if re.fullmatch(r"(0|[1-9][0-9]*(_[0-9]+)*)", text) and len(text) < 20 and self._has(int(text)):
             return Value(int(text), report.place(node))
-        report.add(node, f"{label} must be a whole number from {self.least} to {self.most}, not {as_written(node)}")
+        expected = f"a whole number from {self.least} to {self.most}"
+        report.add(node, f"{label} must be {expected}, not {as_written(node)}{self._meant(node)}")
         return None
+
+    def _meant(self, node: yaml.Node) -> str:
+        """Return a hint for digits in quotes, with a unit, a comment or other separators than `_` behind them."""
+        text = node.value if isinstance(node, yaml.ScalarNode) else ""
+        if found := re.fullmatch(r"([1-9][0-9]{0,2}(?:[ ,.'][0-9]{3})+|[0-9]{1,15}) *(k|K|M|#.*|[a-z]*)", text):
+            number = int(re.sub(r"[^0-9]", "", found[1])) * {"k": 1000, "K": 1000, "M": 10**6}.get(found[2], 1)
+            if str(number) != text or as_written(node) != f"`{text}`":
+                return f" (did you mean `{number}`?)" if self._has(number) else ""
+        return ""
 
     def _has(self, number: int) -> bool:
         return self.least <= number <= self.most
@@ -97,7 +96,10 @@ class Flag:
         """Read a plain scalar."""
         if isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("true", "false"):
             return Value(node.value == "true", report.place(node))
-        report.add(node, f"{label} must be `true` or `false`, not {as_written(node)}")
+        text = node.value.lower() if isinstance(node, yaml.ScalarNode) else ""
+        meant = "true" if text in ("true", "yes", "on") else "false" if text in ("false", "no", "off") else ""
+        hint = f" (did you mean `{meant}`?)" if meant else ""
+        report.add(node, f"{label} must be `true` or `false`, not {as_written(node)}{hint}")
         return None
 
 
@@ -110,6 +112,10 @@ class Text:
 
     expected: str
     parse: Callable[[str], Any]
+    pattern: str = ""
+    """A regular expression that a text must match whole, if one tells all or most of it; for the JSON Schema."""
+    words: tuple[str, ...] = ()
+    """The only texts there are, if they are few; likewise."""
 
     def read(self, node: yaml.Node, label: str, report: Report) -> Value | None:
         """Read a scalar, quoted or not."""
@@ -117,7 +123,13 @@ class Text:
             try:
                 return Value(self.parse(node.value), report.place(node))
             except ValueError as error:
-                why = f": {error}" if str(error) else ""
+                why = (
+                    ": YAML's quotes are `\"` and `'`"
+                    if node.value[:1] in QUOTES
+                    else f": {error}"
+                    if str(error)
+                    else ""
+                )
         else:
             why = ""
         report.add(node, f"{label} must be {self.expected}, not {as_written(node)}{why}")
@@ -135,7 +147,7 @@ class ListOf:
     def read(self, node: yaml.Node, label: str, report: Report) -> Value | None:
         """Read the items; wrong ones are reported and left out."""
         if not isinstance(node, yaml.SequenceNode):
-            report.add(node, f"{label} must be a list, not {as_written(node)}")
+            report.add(node, f"{label} must be a list, not {as_written(node)}{_no_list(node)}")
             return None
         if len(node.value) < self.least:
             report.add(node, f"{label} must have at least {self.least} item{'s' if self.least > 1 else ''}")
@@ -158,19 +170,31 @@ class Table:
     """A mapping with a known set of keys; nothing at all stands for an empty one."""
 
     keys: Mapping[str, Key]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Where keys belong that authors look for here."""
 
     def read(self, node: yaml.Node, label: str, report: Report) -> Value | None:
         """Read the known keys; the unknown, the repeated and the missing are reported."""
-        found = {}
+        found, meant = {}, ""
         for name, key_node, value_node in _entries(node, label, report):
-            if name not in self.keys:
-                report.add(key_node, f"{label} has no key `{clipped(name)}`{_hint(name, self.keys)}")
-                continue
-            found[name] = self.keys[name].shape.read(value_node, f"`{name}`", report)
+            if name in self.keys:
+                found[name] = self.keys[name].shape.read(value_node, f"`{name}`", report)
+            else:
+                hint = self._hint(name, value_node)
+                meant += hint
+                report.add(key_node, f"{label} has no key `{clipped(name)}`{hint}")
         for name, key in self.keys.items():
-            if key.required and name not in found:
+            if key.required and name not in found and f"`{name}`" not in meant and _is_mapping(node):
                 report.add(node, f"{label} has no `{name}` ({key.required})")
         return Value({name: value for name, value in found.items() if value}, report.place(node))
+
+    def _hint(self, name: str, value: yaml.Node) -> str:
+        if place := self.elsewhere.get(name):
+            return f" ({place})"
+        if ":" in name and name.partition(":")[0] in self.keys:
+            return " (write a space behind the colon)"
+        indented = " (is it indented as its neighbours are?)" if isinstance(value, yaml.MappingNode) else ""
+        return did_you_mean(name, self.keys) or indented
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +209,7 @@ class Named:
         found = {}
         for name, key_node, value_node in _entries(node, label, report):
             value = self.item.read(value_node, f"`{clipped(name)}`", report)
-            if value and self.name.read(key_node, f"a name in {label}", report):
+            if value and self.name.read(key_node, f"a key of {label}", report):
                 found[name] = Value(value.what, report.place(key_node))
         return Value(found, report.place(node))
 
@@ -209,66 +233,26 @@ def read(file: str, data: bytes, shape: Table, label: str) -> tuple[Value | None
     """
     report = Report(file)
     try:
-        node = _compose(file, data)
+        node = compose(file, data)
     except PolicyError as error:
         return None, list(error.problems)
     return shape.read(node, label, report), report.problems
 
 
-def _compose(file: str, data: bytes) -> yaml.Node:
-    try:
-        text = data.decode("utf-8")
-        _check_bounds(file, text)
-        node: yaml.Node | None = yaml.compose(text, Loader=Loader)
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        column = len(before) - before.rfind(b"\n")
-        raise _wrong(file, "not UTF-8", before.count(b"\n") + 1, column) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise _wrong(file, f"not YAML: {error.problem or error.context}", line, column) from error
-    except yaml.YAMLError as error:
-        raise _wrong(file, f"not YAML: {str(error).splitlines()[0]}", 1, 1) from error
-    if node is None:
-        raise _wrong(file, "the file is empty", 1, 1)
-    return node
-
-
-def _check_bounds(file: str, text: str) -> None:
-    """Refuse what could make a small file large or deep, before anything is built of it."""
-    depth, anchored = 0, 0
-    for event in yaml.parse(text, Loader=Loader):
-        message = ""
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            anchored += bool(anchored or event.anchor)
-            message = f"nested more than {MAX_DEPTH} deep" if depth > MAX_DEPTH else ""
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-            anchored -= bool(anchored)
-        elif isinstance(event, yaml.AliasEvent) and anchored:
-            message = f"alias `*{clipped(str(event.anchor))}` within something that has an anchor: write it out"
-        if message and event.start_mark:
-            raise _wrong(file, message, event.start_mark.line + 1, event.start_mark.column + 1)
-
-
-def _wrong(file: str, message: str, line: int, column: int) -> PolicyError:
-    return PolicyError([Problem(Place(file, line, column), message)])
-
-
 def _entries(node: yaml.Node, label: str, report: Report) -> Iterable[tuple[str, yaml.Node, yaml.Node]]:
     """Yield name, key node and value node of a mapping, each name once."""
-    if isinstance(node, yaml.ScalarNode) and not node.style and node.value in EMPTY:
+    if not _is_mapping(node):
+        report.add(node, f"{label} must be a mapping, not {as_written(node)}{_no_mapping(node)}")
         return
     if not isinstance(node, yaml.MappingNode):
-        report.add(node, f"{label} must be a mapping, not {as_written(node)}")
         return
     seen: dict[str, Place] = {}
     for key_node, value_node in node.value:
         name = key_node.value
         if not isinstance(key_node, yaml.ScalarNode):
             report.add(key_node, f"{label} has {as_written(key_node)} for a key")
+        elif name == "<<" and not key_node.style:
+            report.add(key_node, f"{label} has a merge key `<<`: write out what it stands for")
         elif name in seen:
             report.add(key_node, f"`{clipped(name)}` is already written at {seen[name]}")
         else:
@@ -276,8 +260,30 @@ def _entries(node: yaml.Node, label: str, report: Report) -> Iterable[tuple[str,
             yield name, key_node, value_node
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    return " (merge keys are not supported: write it out)" if name == "<<" else did_you_mean(name, known)
+def _is_mapping(node: yaml.Node) -> bool:
+    """Tell whether ``node`` is a mapping, or the nothing that stands for an empty one."""
+    return isinstance(node, yaml.MappingNode) or (
+        isinstance(node, yaml.ScalarNode) and not node.style and node.value in EMPTY
+    )
+
+
+def _no_mapping(node: yaml.Node) -> str:
+    """Return a hint for who wrote a list, or forgot what makes a mapping."""
+    if isinstance(node, yaml.SequenceNode):
+        return " (write `key: value` without a dash)"
+    if isinstance(node, yaml.ScalarNode) and not node.style and re.match(r"[^ ]+:[^ ]", node.value):
+        return " (write a space behind the colon)"
+    return " (write `key: value`)"
+
+
+def _no_list(node: yaml.Node) -> str:
+    """Return a hint for who wrote a single item, a mapping or nothing."""
+    if isinstance(node, yaml.ScalarNode) and not node.style:
+        if node.value in (*EMPTY, "none", "[]"):
+            return " (write `[]` for none)"
+        if re.match("-[^ ]", node.value):
+            return " (write a space behind the dash)"
+    return " (begin each item with `- `, or write `[...]`)"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -292,8 +298,3 @@ def as_written(node: yaml.Node) -> str:
         quote = node.style if node.style in ('"', "'") else ""
         return f"`{quote}{clipped(node.value)}{quote}`" if node.value or quote else "nothing"
     return "a mapping" if isinstance(node, yaml.MappingNode) else "a list"
-
-
-def clipped(text: str) -> str:
-    """Return ``text`` short, on one line and without control characters, for a message."""
-    return visible(text[:60]) + ("..." if len(text) > 60 else "")

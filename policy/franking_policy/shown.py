@@ -30,5 +30,10 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
+def clipped(text: str) -> str:
+    """Return ``text`` short, on one line and without control characters, for a message."""
+    return visible(text[:MAX_SHOWN]) + ("..." if len(text) > MAX_SHOWN else "")
+
+
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
