@@ -74,7 +74,7 @@ def _lines(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     start = 0
     while start < len(data):
         end = data.find(b"\n", start) + 1 or len(data)
-        line = data[start:end].rstrip(b"\n").rstrip(b"\r").replace(b"\r", b" ")
+        line = data[start:end].removesuffix(b"\n").removesuffix(b"\r").replace(b"\r", b" ")
         yield line.partition(b"\0")[0], start, end
         start = end
 

@@ -51,6 +51,30 @@ accounts:
     domains: [wide.example]
     quotas: [{messages: 100000, per: day}]
     logins: {wide: {transactions_per_connection: 100000}}
+  lenient:
+    domains: [lenient.example]
+    checks: {from_domain: report, subject: report, unsubscribe: report, to: off}
+    headers: {add: [X-Keep-*], drop: [Comments, X-Keep-Not]}
+    streams: {news: {type: broadcast, tags_per_message: 1, headers: {queue_id: X-News-ID}}}
+    logins: {lenient: {}, lenient-news: {stream: news}}
+    networks: [127.0.0.3/32]
+  open:
+    domains: [open.example]
+    headers: {unlisted: keep, drop: [X-Secret-*]}
+    logins: {open: {}}
+  metered:
+    timezone: Asia/Kathmandu
+    domains: [metered.example]
+    quotas: [{messages: 1, per: day}]
+    logins: {metered: {}}
+  halted:
+    status: suspended
+    domains: [halted.example]
+    logins: {halted: {}}
+  waiting:
+    status: pending
+    domains: [waiting.example]
+    logins: {waiting: {}}
 """
 
 

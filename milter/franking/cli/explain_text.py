@@ -1,0 +1,103 @@
+"""A judged message for a person: who, each check, quotas, the reply word for word, and the header changes as a diff.
+
+Whatever a client wrote is escaped where it could steer a terminal.
+"""
+
+from collections.abc import Iterator
+from difflib import unified_diff
+
+from franking.cli.colour import Colour
+from franking.explain.data import outcome_word
+from franking.explain.judge import Judged
+from franking_policy.message import Field
+from franking_policy.quotas import Charge
+from franking_policy.shown import visible
+from franking_policy.source import BUILT_IN, Place
+from franking_policy.verdict import Accept, Outcome
+
+WORDS = {"passes": "passes", "refused": "refused", "reported": "would be refused (report)", "off": "off"}
+
+
+def as_text(judged: Judged, unknown: str, colour: Colour) -> str:
+    """Return all of it; ``unknown`` says why nobody knows what is used of the quotas, if nobody does."""
+    blocks = [
+        ("who", [*_who(judged)]),
+        ("checks", [*_checks(judged)]),
+        ("quotas", [*_quotas(judged, unknown)]),
+        ("record", [*_record(judged)]),
+        ("headers", [*_headers(judged, colour)]),
+        ("reply", str(judged.reply).splitlines()),
+    ]
+    return "\n".join(_block(title, lines) for title, lines in blocks if lines)
+
+
+def _block(title: str, lines: list[str]) -> str:
+    return "\n".join([title, *(f"  {line}" for line in lines)])
+
+
+def _who(judged: Judged) -> Iterator[str]:
+    asked = judged.submission
+    way = f"login {visible(asked.login)}" if asked.login else f"client {asked.client}, without a login"
+    account = judged.account
+    yield f"{way}: {f'account {account.name}' if account else 'may not send, refused at MAIL'}"
+    if account and account.stream:
+        yield f"stream {account.stream} ({account.stream_type})"
+    if account:
+        yield f"profile {account.profile.value}{_set_at(account.profile.place)}"
+    yield f"{len(judged.message.fields)} header fields, {judged.message.size} octets"
+
+
+def _checks(judged: Judged) -> Iterator[str]:
+    for outcome in judged.trace:
+        word = WORDS[outcome_word(outcome)]
+        yield f"{outcome.check:<12} {word:<26} {outcome.mode.value}{_set_at(outcome.mode.place)}"
+        yield from _faults(outcome)
+
+
+def _faults(outcome: Outcome) -> Iterator[str]:
+    for refusal in outcome.refusals:
+        see = f" (see {refusal.place})" if refusal.place not in (BUILT_IN, outcome.mode.place) else ""
+        yield f"{'':<13}{refusal.text}{see}"
+
+
+def _set_at(place: Place) -> str:
+    return f" ({place})" if place == BUILT_IN else f", set at {place}"
+
+
+def _quotas(judged: Judged, unknown: str) -> Iterator[str]:
+    if not isinstance(judged.decision, Accept):
+        yield "nothing is charged: what is refused costs nothing"
+    elif not judged.charges:
+        yield "none"
+    for number, charge in enumerate(judged.charges):
+        of = f"{charge.messages} of {charge.quota.messages} messages a day{_set_at(charge.quota.place)}"
+        used = f"; {_state(charge, judged.used[number])}" if judged.used else ""
+        yield f"{of}{used}; resets {charge.window.resets.isoformat()}"
+    if judged.charges and unknown:
+        yield unknown
+
+
+def _state(charge: Charge, used: int) -> str:
+    return f"{used} used, {max(0, charge.quota.messages - used)} left"
+
+
+def _record(judged: Judged) -> Iterator[str]:
+    if isinstance(judged.decision, Accept):
+        record = judged.decision.record
+        yield f"From        {visible(record.header_from)}"
+        yield f"Subject     {visible(record.subject)}"
+        yield f"Message-ID  {visible(record.message_id)}"
+        yield f"tags        {visible(', '.join(record.tags)) or '(none)'}"
+        yield f"removed     {visible(', '.join(record.removed)) or '(nothing)'}"
+        yield from (f"reported    {visible(text)}" for text in record.reported)
+
+
+def _headers(judged: Judged, colour: Colour) -> Iterator[str]:
+    before, after = _lines(judged.message.fields), _lines(judged.leaving)
+    for line in unified_diff(before, after, "as submitted", "as it leaves", lineterm=""):
+        yield {"+": colour.green, "-": colour.red, "@": colour.bold}.get(line[0], str)(line)
+
+
+def _lines(fields: tuple[Field, ...]) -> list[str]:
+    written = (f"{field.name}: {field.value.decode('utf-8', 'backslashreplace')}" for field in fields)
+    return [visible(line).replace("\\t", "\t") for one in written for line in one.split("\n")]
