@@ -18,9 +18,9 @@ YAML = re.compile(r"```yaml\n(version: 1\n.*?)```", re.DOTALL)
 
 
 def test_the_manual_is_what_the_loaders_read_by() -> None:
-    """`docs/man/generate` would write the same pages again."""
+    """`docs/generate` would write the same pages again."""
     done = subprocess.run(
-        [sys.executable, ROOT / "docs/man/generate", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "docs/generate", "--check"], capture_output=True, text=True, check=False
     )
 
     assert (done.returncode, done.stderr) == (0, "")
