@@ -17,7 +17,7 @@ help:
 	@echo 'KEEP=1 make demo   the same, and leaves it running for mail of your own'
 	@echo 'make test          every test, with the newest releases of what Franking needs'
 	@echo 'make test-debian   every test, with the versions that Debian ships'
-	@echo 'make bench         Postfix with Franking against Postfix without, as a ratio'
+	@echo 'make bench         what 10,000 accounts cost to load; Postfix with Franking against without'
 	@echo 'make lint          ruff: rules and formatting'
 	@echo 'make types         mypy, strict'
 	@echo 'make check         lint, types, test and test-debian: what CI runs'
@@ -38,6 +38,7 @@ test-debian: root packages
 	PYTHONPATH=policy:milter:contrib $(PYTHON) -m pytest -p no:cacheprovider $(PYTEST_DEBIAN)
 
 bench: root $(VENV)
+	.venv/bin/python tests/bench/load.py
 	.venv/bin/python tests/bench/bench.py
 
 # The rules for stubs forbid what ours demand: docstrings.
