@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +29,8 @@ accounts:
     logins: {app: {}}
     networks: [192.0.2.0/24]
 """
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter"}
 GOOD = b"From: a@acme.example\nTo: b@example.org\nSubject: Hi\nX-Tags: x, y\nDate: x\nMessage-ID: <1@x>\n\nHi\n"
 
 Explain = Callable[..., int]
@@ -121,7 +126,7 @@ def test_what_is_used_is_read_and_not_touched(
     assert sorted(redis_server.client.keys()) == keys
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """Return the JSON documents printed so far."""
     return [json.loads("{" + one) for one in capsys.readouterr().out.removeprefix("{").split("\n{")]
 
@@ -153,7 +158,8 @@ def test_mistakes_have_exit_statuses_of_their_own(explain: Explain, tmp_path: Pa
         assert ended.value.code == 2
     config = ["--config", str(tmp_path / "config.yaml")]
     explain(GOOD, "--login", "app")
-    assert main(["explain", *config, "--login", "app", str(tmp_path / "no.eml")]) == 74
+    command = [sys.executable, "-m", "franking", "explain", *config, "--login", "app", str(tmp_path / "no.eml")]
+    assert subprocess.run(command, check=False, capture_output=True, env=ENVIRONMENT).returncode == 74
     (tmp_path / "policy" / "a.yaml").write_text("version: 2\n")
     assert main(["explain", *config, "--login", "app", str(tmp_path / "m.eml")]) == 78
 
