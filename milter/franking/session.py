@@ -165,7 +165,8 @@ class Session(Milter.Base):
     def _commit(self, transaction: Transaction, account: Account, accept: Accept, token: str) -> int:
         ledger = self._services.ledger
         try:
-            outcome = ledger.commit(accept.record, accept.charges, token, days=account.record_days.value)
+            days = account.record_days.value
+            outcome = ledger.commit(accept.record, accept.charges, token, days, account.longest_record_days)
         except Unavailable as error:
             maillog.unavailable(transaction, str(error), UNAVAILABLE)
             return self._answer(UNAVAILABLE)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from franking_policy.checks import ALWAYS, CHECKS
+from franking_policy.checks.from_domain import author
 from franking_policy.edits import Leaving, edits, leaving
 from franking_policy.edits.stamps import message_id
 from franking_policy.edits.tags import tags_of
@@ -57,6 +58,7 @@ def record(
         received=message.received.isoformat(),
         removed=tuple(dict.fromkeys(one.field.name[:MAX_NAME] for one in deleted))[:MAX_NAMES],
         reported=tuple(f"{refusal.check}: {refusal.text}"[:MAX_TEXT] for refusal in reported),
+        author=author(message)[:MAX_TEXT],
     )
 
 

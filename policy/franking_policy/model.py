@@ -104,6 +104,8 @@ class Account:
     transactions_per_connection: Setting[int]
     tags_per_message: Setting[int]
     record_days: Setting[int]
+    longest_record_days: int
+    """Of all logins of the account: the index of its records goes by it."""
     queue_id_field: Setting[str]
     checks: Mapping[str, Setting[Mode]]
     """The mode of every check that can be switched, by its name."""

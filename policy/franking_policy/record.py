@@ -43,6 +43,8 @@ class Record:
     """The stream that the login is bound to, empty if to none."""
     reported: tuple[str, ...] = ()
     """What checks in mode `report` would have refused: name of the check, a colon, the text."""
+    author: str | None = None
+    """The one address in From, empty if From is not one that parses; None in records of before this was kept."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON's types."""

@@ -33,12 +33,21 @@ def resolve(written: Written, warnings: tuple[Problem, ...]) -> Policy:
     for name, value in written.accounts:
         profile = _profile(value) or default
         settings = {**_layered(broad[profile.value], value), **_identity(name, value), "profile": profile}
+        settings["longest_record_days"] = _longest(settings, value)
         accounts[name] = account = Account(**settings)
         logins.update(_logins(value, settings, account))
         claims += [(network, account) for network, _ in networks(value)]
         places |= {login: value.place for login, value in items(value, "logins")} | dict(networks(value))
     narrowest_first = sorted(claims, key=lambda claim: -claim[0].prefixlen)
     return Policy(accounts, logins, tuple(narrowest_first), places, warnings)
+
+
+def _longest(settings: Settings, value: Value) -> int:
+    """Return the days for which any login of an account has its records kept at most."""
+    layers = [layer for key in ("streams", "logins") for _, layer in items(value, key)]
+    written: list[int] = [days.what for layer in layers if (days := layer.get("record_days"))]
+    broad: int = settings["record_days"].value
+    return max([broad, *written])
 
 
 def _profile(*layers: Value) -> Setting[str] | None:

@@ -59,7 +59,7 @@ def commit(ledger: Ledger) -> Commit:
     """Commit a message to the ledger: its queue ID is its token too, unless one is given."""
 
     def commit(queue_id: str, *limits: int, token: str = "") -> Granted | Exceeded:
-        return ledger.commit(record(queue_id), tuple(map(charge, limits)), token or queue_id, days=30)
+        return ledger.commit(record(queue_id), tuple(map(charge, limits)), token or queue_id, days=30, index_days=30)
 
     return commit
 
@@ -98,7 +98,8 @@ def test_parallel_hosts_never_exceed_the_limit(redis_server: Any, used: Callable
     """100 racing messages, each with a connection of its own, are granted exactly 5 times."""
 
     def host(n: int) -> Granted | Exceeded:
-        return Ledger(connect(redis_server.url, timeout=10)).commit(record(f"Q{n}"), (charge(5),), f"Q{n}", days=30)
+        ledger = Ledger(connect(redis_server.url, timeout=10))
+        return ledger.commit(record(f"Q{n}"), (charge(5),), f"Q{n}", days=30, index_days=30)
 
     with ThreadPoolExecutor(100) as hosts:
         outcomes = list(hosts.map(host, range(100)))
@@ -151,17 +152,21 @@ def test_every_key_expires(redis_server: Any, ledger: Ledger, commit: Commit) ->
     client = redis_server.client
     lives = {key.decode(): client.ttl(key) for key in client.scan_iter()}
 
-    until_reset = (charge(2).window.resets - NOW) / timedelta(seconds=1)
+    until_reset = (charge(2).window.resets - datetime.now(UTC)) / timedelta(seconds=1)
     assert lives == {
         f"franking:v1:{{acme}}:quota:messages:day:{NOW.date()}": pytest.approx(until_reset + 86_400, abs=30),
         "franking:v1:{acme}:message:Q1": pytest.approx(86_400, abs=30),
         "franking:v1:{acme}:message:Q2": pytest.approx(30 * 86_400, abs=30),
+        "franking:v1:{acme}:messages": pytest.approx(30 * 86_400, abs=30),
     }
 
 
 def test_accounts_do_not_share_a_count(ledger: Ledger) -> None:
     """Nor does one whose name is the beginning of another's."""
-    outcomes = [ledger.commit(record("Q", account), (charge(1),), account, days=1) for account in ("a", "a.b", "ab")]
+    outcomes = [
+        ledger.commit(record("Q", account), (charge(1),), account, days=1, index_days=1)
+        for account in ("a", "a.b", "ab")
+    ]
 
     assert [type(outcome) for outcome in outcomes] == [Granted] * 3
 

@@ -1,11 +1,15 @@
--- Count one message against every window it is charged to, and store its record: all of it or nothing.
+-- Count one message against every window it is charged to, store its record and index it: all of it or nothing.
 --
 -- KEYS[1]      the message: hash of `token` and `record`; expires
--- KEYS[n + 1]  counter of the n-th window, in messages; expires after the window
+-- KEYS[2]      the account's index: sorted set of queue IDs by the time they were received (Unix seconds); expires
+-- KEYS[n + 2]  counter of the n-th window, in messages; expires after the window
 -- ARGV[1]      token of this message, the same when the call is made again
 -- ARGV[2]      record, JSON
 -- ARGV[3]      seconds for which the record is kept
--- ARGV[4..]    limit (messages), cost (messages), expiry (Unix seconds): one triple a counter
+-- ARGV[4]      queue ID
+-- ARGV[5]      when the message was received (Unix seconds)
+-- ARGV[6]      seconds for which the index keeps a queue ID: no record of the account is kept for longer
+-- ARGV[7..]    limit (messages), cost (messages), expiry (Unix seconds): one triple a counter
 --
 -- Reply: {1, used...}    granted; messages counted in each window, this one among them
 --        {0, n, used}    refused; the n-th window has no room, `used` messages are in it
@@ -19,26 +23,29 @@ if seen[2] == ARGV[1] then
 end
 
 local used = {}
-for n = 1, #KEYS - 1 do
-  used[n] = tonumber(redis.call('GET', KEYS[n + 1]) or 0)
+for n = 1, #KEYS - 2 do
+  used[n] = tonumber(redis.call('GET', KEYS[n + 2]) or 0)
 end
 if seen[1] == ARGV[1] then
   return {1, unpack(used)}
 end
 
-for n = 1, #KEYS - 1 do
-  local limit, cost = tonumber(ARGV[1 + 3 * n]), tonumber(ARGV[2 + 3 * n])
+for n = 1, #KEYS - 2 do
+  local limit, cost = tonumber(ARGV[4 + 3 * n]), tonumber(ARGV[5 + 3 * n])
   if used[n] + cost > limit then
     return {0, n, used[n]}
   end
 end
 
-for n = 1, #KEYS - 1 do
-  used[n] = redis.call('INCRBY', KEYS[n + 1], ARGV[2 + 3 * n])
-  redis.call('EXPIREAT', KEYS[n + 1], ARGV[3 + 3 * n])
+for n = 1, #KEYS - 2 do
+  used[n] = redis.call('INCRBY', KEYS[n + 2], ARGV[5 + 3 * n])
+  redis.call('EXPIREAT', KEYS[n + 2], ARGV[6 + 3 * n])
 end
 -- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
 redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
 redis.call('HDEL', KEYS[1], 'released')
 redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[5] - ARGV[6])
+redis.call('EXPIRE', KEYS[2], ARGV[6])
 return {1, unpack(used)}

@@ -15,3 +15,8 @@ def counter(account: str, charge: Charge) -> str:
 def message(account: str, queue_id: str) -> str:
     """Return the key of the record of one accepted message."""
     return f"franking:v1:{{{account}}}:message:{queue_id}"
+
+
+def messages(account: str) -> str:
+    """Return the key of the index of an account's records, by the time they were received."""
+    return f"franking:v1:{{{account}}}:messages"

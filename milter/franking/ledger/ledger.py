@@ -7,8 +7,9 @@ all the same; it is given back as soon as Redis answers again, and until then it
 import json
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from threading import Lock
 
@@ -16,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from franking.ledger import keys
+from franking.ledger import keys, recent
 from franking_policy.quotas import Charge
 from franking_policy.record import Record
 
@@ -46,6 +47,7 @@ class Granted:
 
     keys: tuple[str, ...]
     token: str
+    queue_id: str
     costs: tuple[int, ...]
 
 
@@ -81,18 +83,21 @@ class Ledger:
         self._full: dict[str, tuple[Exceeded, float]] = {}
         self._paying = Lock()
 
-    def commit(self, record: Record, charges: tuple[Charge, ...], token: str, days: int) -> Granted | Exceeded:
+    def commit(
+        self, record: Record, charges: tuple[Charge, ...], token: str, days: int, index_days: int
+    ) -> Granted | Exceeded:
         """Count the message of ``record`` against all ``charges`` and keep the record for ``days``, or do neither.
 
-        ``token`` is the message's alone: a second call with it changes nothing. Raises Unavailable.
+        ``index_days`` is for how long records of the account are kept at most. ``token`` is the message's alone:
+        a second call with it changes nothing. Raises Unavailable.
         """
-        counters = tuple(keys.counter(record.account, charge) for charge in charges)
-        names = (keys.message(record.account, record.queue_id), *counters)
-        receipt = Granted(names, token, tuple(charge.messages for charge in charges))
-        triples = [value for charge in charges for value in _triple(charge)]
+        receipt = _receipt(record, charges, token)
         stored = json.dumps(record.to_json(), separators=(",", ":"))
+        received = int(datetime.fromisoformat(record.received).timestamp())
+        triples = [value for charge in charges for value in _triple(charge)]
+        facts: list[str | int] = [token, stored, days * DAY, record.queue_id, received, index_days * DAY, *triples]
         try:
-            verdict, *numbers = self._commit(keys=names, args=[token, stored, days * DAY, *triples])
+            verdict, *numbers = self._commit(keys=receipt.keys, args=facts)
         except redis.RedisError as error:
             self._owed.append(receipt)
             raise Unavailable(_reason(error)) from error
@@ -155,6 +160,19 @@ class Ledger:
             raise Unavailable(_reason(error)) from error
         return None
 
+    def recent(self, accounts: Iterable[str], since: datetime) -> Iterator[Record]:
+        """Yield the records of messages that ``accounts`` sent since then, account by account, the oldest first.
+
+        A page of them is in memory at a time. Raises Unavailable.
+        """
+        try:
+            for account in accounts:
+                for page in recent.pages(self._client, keys.messages(account), int(since.timestamp())):
+                    stored = self._records([keys.message(account, queue_id) for queue_id in page])
+                    yield from (Record.from_json(json.loads(one)) for one in stored)
+        except redis.RedisError as error:
+            raise Unavailable(_reason(error)) from error
+
     def _records(self, names: list[str]) -> list[bytes]:
         pipeline = self._client.pipeline(transaction=False)
         for name in names:
@@ -163,7 +181,7 @@ class Ledger:
 
     def _pay(self, owed: Granted) -> None:
         try:
-            self._release(keys=owed.keys, args=[owed.token, DAY, *owed.costs])
+            self._release(keys=owed.keys, args=[owed.token, DAY, owed.queue_id, *owed.costs])
         except redis.RedisError:
             self._owed.append(owed)
 
@@ -176,6 +194,12 @@ class Ledger:
                 self._pay(owed)
         finally:
             self._paying.release()
+
+
+def _receipt(record: Record, charges: tuple[Charge, ...], token: str) -> Granted:
+    counters = (keys.counter(record.account, charge) for charge in charges)
+    names = (keys.message(record.account, record.queue_id), keys.messages(record.account), *counters)
+    return Granted(names, token, record.queue_id, tuple(charge.messages for charge in charges))
 
 
 def _outcome(verdict: int, numbers: list[int], receipt: Granted, charges: tuple[Charge, ...]) -> Granted | Exceeded:

@@ -3,18 +3,20 @@
 -- KEYS         as in commit.lua
 -- ARGV[1]      token of the message
 -- ARGV[2]      seconds for which a commit that is still under way is to be refused
--- ARGV[n + 2]  cost in the n-th window (messages)
+-- ARGV[3]      queue ID
+-- ARGV[n + 3]  cost in the n-th window (messages)
 --
 -- Reply: 1 if something was given back, 0 if there was nothing.
 
 local token = redis.call('HGET', KEYS[1], 'token')
 if token == ARGV[1] then
-  for n = 1, #KEYS - 1 do
-    if redis.call('EXISTS', KEYS[n + 1]) == 1 then
-      redis.call('DECRBY', KEYS[n + 1], ARGV[n + 2])
+  for n = 1, #KEYS - 2 do
+    if redis.call('EXISTS', KEYS[n + 2]) == 1 then
+      redis.call('DECRBY', KEYS[n + 2], ARGV[n + 3])
     end
   end
   redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[2], ARGV[3])
 end
 
 redis.call('HSET', KEYS[1], 'released', ARGV[1])

@@ -28,13 +28,38 @@ NAME = "from_domain"
 SHOWN_DOMAINS = 5
 """Verified domains that a refusal lists at most."""
 
+UNREADABLE = "From is not one address that parses: send exactly one"
+
 
 def check(message: Message, account: Account) -> Iterator[Refusal]:
     """Yield a refusal unless the one mailbox of the one From field is in a verified domain."""
     fields = message.all("From")
     fault = _field_fault(fields[0], account) if len(fields) == 1 else _wrong_count(len(fields))
     if fault:
-        yield Refusal(NAME, account.domains.place, "5.7.1", f"{fault} (account {account.name})")
+        yield _refusal(fault, account)
+
+
+def author(message: Message) -> str:
+    """Return the address of the one author; nothing where there is not exactly one, or it does not parse."""
+    fields = message.all("From")
+    if len(fields) != 1 or fields[0].longest_line > MAX_LINE:
+        return ""
+    try:
+        mailboxes = parse_mailbox_list(fields[0].value)
+    except AddressError:
+        return ""
+    return mailboxes[0].address if len(mailboxes) == 1 else ""
+
+
+def judge_author(address: str, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal unless ``address``, as `author` returned it, is in a verified domain."""
+    fault = _field_fault(Field("From", address.encode()), account) if address else UNREADABLE
+    if fault:
+        yield _refusal(fault, account)
+
+
+def _refusal(fault: str, account: Account) -> Refusal:
+    return Refusal(NAME, account.domains.place, "5.7.1", f"{fault} (account {account.name})")
 
 
 def _wrong_count(count: int) -> str:
