@@ -5,7 +5,7 @@ What accounts may do is the policy's business and stands in the files of the dir
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,23 @@ import redis
 
 from franking_policy.shapes import Key, Table, Text, Value, Whole, read
 from franking_policy.shown import printable
-from franking_policy.source import Place, PolicyError, Problem
+from franking_policy.source import BUILT_IN, Place, PolicyError, Problem
 
 DEFAULT_FILE = Path("/etc/franking/config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A TCP port on one address of this host."""
+
+    host: str
+    port: int
+    place: Place = field(default=BUILT_IN, compare=False)
+    """Where it was written."""
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +46,8 @@ class Config:
     redis_url: str
     redis_timeout: float
     """Seconds to wait for Redis, for a connection and for an answer alike."""
+    metrics: Endpoint | None
+    """Where Prometheus may ask; None if nowhere."""
     socket_place: Place
 
     @property
@@ -40,19 +56,35 @@ class Config:
         return self.socket.with_name(f"{self.socket.name}.control")
 
 
-def differences(old: Config, new: Config) -> dict[str, tuple[object, object]]:
+def differences(old: Config, new: Config) -> dict[str, tuple[str, str]]:
     """Return the settings that differ, by their names in the file, each with its old and its new value.
 
     Where Redis is stays unsaid: its URL may hold a password.
     """
     found = {
-        name: (getattr(old, name), getattr(new, name))
-        for name in ("policy", "socket", "socket_mode", "workers", "drain_seconds")
+        name: (_written(name, getattr(old, name)), _written(name, getattr(new, name)))
+        for name in ("policy", "socket", "socket_mode", "workers", "drain_seconds", "metrics")
         if getattr(old, name) != getattr(new, name)
     }
     if (old.redis_url, old.redis_timeout) != (new.redis_url, new.redis_timeout):
         found["redis"] = ("the old one", "another")
     return found
+
+
+def _written(name: str, value: object) -> str:
+    """Return a setting's value as a person writes it."""
+    if name == "socket_mode":
+        return f"{value:04o}"
+    return "off" if value is None else str(value)
+
+
+def _endpoint(text: str) -> Endpoint | None:
+    if text == "off":
+        return None
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", text)
+    if not found or not 0 < int(found[3]) < 65_536:
+        raise ValueError
+    return Endpoint(found[1] or found[2], int(found[3]))
 
 
 def _mode(text: str) -> int:
@@ -99,6 +131,11 @@ CONFIG = Table(
             ),
             "the store of counters and records",
         ),
+        "metrics": Key(
+            Text("`off`, or an address and a port such as `127.0.0.1:9103`", _endpoint),
+            "where Prometheus finds `/metrics` (default `off`): counts without any name of a client, "
+            "for whoever can reach the port",
+        ),
     },
 )
 
@@ -125,7 +162,7 @@ def _build(document: Value, file: Path) -> Config:
         value = table.get(name) if table else None
         return value.what if value else default
 
-    redis, socket = document.get("redis"), document.get("socket")
+    redis, socket, metrics = document.get("redis"), document.get("socket"), document.get("metrics")
     return Config(
         file=file,
         policy=base / setting("policy", None),
@@ -135,5 +172,6 @@ def _build(document: Value, file: Path) -> Config:
         drain_seconds=setting("drain_seconds", 30),
         redis_url=setting("url", "redis://127.0.0.1:6379/0", redis),
         redis_timeout=setting("timeout_ms", 80, redis) / 1000,
+        metrics=replace(metrics.what, place=metrics.place) if metrics and metrics.what else None,
         socket_place=(socket or document).place,
     )

@@ -5,15 +5,26 @@ line end, and is answered with one line of JSON: `problems`, `warnings` and what
 """
 
 import json
+import logging
 import os
 import socket
+import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
+from franking.config import Config
+from franking.listen import take_away
+from franking_policy.source import PolicyError, Problem
+
+log = logging.getLogger("franking")
+
 PATIENCE = 60.0
-"""Seconds a client waits: ten thousand accounts take one or two."""
+"""Seconds a client waits: ten thousand accounts take a few."""
+
+PATIENCE_WITH_CLIENTS = 1.0
+"""Seconds the daemon waits for a client to speak, or to take its answer: nothing else is done meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +39,33 @@ class Answer:
 class Control:
     """The daemon's end."""
 
-    def __init__(self, path: Path) -> None:
-        """Bind to ``path``, where a socket of a dead daemon may be."""
-        self._path = path
-        path.unlink(missing_ok=True)
+    def __init__(self, config: Config) -> None:
+        """Bind, over what a dead daemon left; the milter's socket has told already that no other one lives.
+
+        Raises PolicyError if that cannot be done.
+        """
+        self._path = config.control_socket
         self.listener = socket.socket(socket.AF_UNIX)
         before = os.umask(0o177)
         try:
-            self.listener.bind(str(path))
+            self._make_room()
+            self.listener.bind(str(self._path))
+            self._inode = self._path.stat().st_ino
+        except OSError as error:
+            self.listener.close()
+            reason = f"cannot bind `{self._path}`, for `franking reload`: {error.strerror or error}"
+            raise PolicyError([Problem(config.socket_place, reason)]) from error
         finally:
             os.umask(before)
         self.listener.listen()
+
+    def _make_room(self) -> None:
+        try:
+            if not stat.S_ISSOCK(self._path.lstat().st_mode):
+                raise FileExistsError("something else than a socket is there")
+            self._path.unlink()
+        except FileNotFoundError:
+            pass
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -47,18 +74,33 @@ class Control:
     def __exit__(self, *_error: object) -> None:
         """Hang up, and take the socket away."""
         self.listener.close()
-        self._path.unlink(missing_ok=True)
+        take_away(self._path, self._inode)
 
     def answer(self, reload: Callable[[], Answer]) -> None:
-        """Serve one client; one that is slow or hangs up is not waited for."""
-        client, _ = self.listener.accept()
+        """Serve one client; one that is slow, talks otherwise or hangs up is not waited for."""
+        try:
+            client, _ = self.listener.accept()
+        except OSError as error:
+            log.warning("a client of the control socket was lost: %s", error)
+            return
         with client:
-            client.settimeout(1)
-            try:
-                if client.recv(64) == b"reload\n":
-                    client.sendall(json.dumps(asdict(reload())).encode() + b"\n")
-            except OSError:
-                return
+            client.settimeout(PATIENCE_WITH_CLIENTS)
+            if _request(client) == b"reload\n":
+                _send(client, json.dumps(asdict(reload())).encode() + b"\n")
+
+
+def _request(client: socket.socket) -> bytes:
+    try:
+        return client.recv(64)
+    except OSError:
+        return b""
+
+
+def _send(client: socket.socket, line: bytes) -> None:
+    try:
+        client.sendall(line)
+    except OSError as error:
+        log.warning("the answer to a reload was not taken: %s", error)
 
 
 def ask_to_reload(path: Path) -> Answer:

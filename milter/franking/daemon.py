@@ -12,7 +12,6 @@ and each transaction ends under the policy it began with; broken, the old one st
 
 import logging
 import os
-import pickle
 import selectors
 import signal
 import socket
@@ -22,10 +21,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from franking import config as configuration
-from franking import maillog, worker
+from franking import maillog, scrape, worker
 from franking.config import Config
 from franking.control import Answer, Control
+from franking.handover import hand_over
 from franking.listen import bind, take_away
+from franking.metrics import Board
 from franking_policy.load import load_directory
 from franking_policy.model import Policy
 from franking_policy.source import PolicyError
@@ -37,8 +38,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
 RESTART_SECONDS = 1.0
 """How long a worker should live at least; after one that did not, the parent waits as long."""
 
-HAND_OVER_SECONDS = 30.0
-"""How long a worker may take to take in a policy; one that takes longer is replaced."""
+HAND_OVER_SECONDS = 15.0
+"""How long the workers may take to take in a policy; one that takes longer is replaced."""
 
 
 def run(config: Config) -> int:
@@ -48,29 +49,34 @@ def run(config: Config) -> int:
     """
     policy = load_directory(config.policy)
     maillog.configure()
+    metrics = scrape.bind(config.metrics) if config.metrics else None
     inode = bind(config)
-    with _signals() as signalled, Control(config.control_socket) as control:
-        for warning in policy.warnings:
-            log.warning("%s", warning)
-        log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
-        parent = Parent(config, policy, signalled, control)
-        parent.keep_workers()
-    take_away(config.socket, inode)
+    try:
+        with _signals() as (signalled, alarm), Control(config) as control:
+            for warning in policy.warnings:
+                log.warning("%s", warning)
+            log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
+            parent = Parent(config, policy, signalled, alarm, control, metrics)
+            parent.keep_workers()
+    finally:
+        take_away(config.socket, inode)
     return parent.drain()
 
 
 @contextmanager
-def _signals() -> Iterator[socket.socket]:
-    """Yield a socket on which each signal of `SIGNALS` is an octet, its number."""
+def _signals() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Yield a socket on which each signal of `SIGNALS` is an octet, its number; and the end that Python writes to."""
     reading, writing = socket.socketpair()
     writing.setblocking(False)  # noqa: FBT003
     for number in SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(writing.fileno())
     try:
-        yield reading
+        yield reading, writing
     finally:
         signal.set_wakeup_fd(-1)
+        reading.close()
+        writing.close()
 
 
 @dataclass(slots=True)
@@ -80,6 +86,8 @@ class Worker:
     channel: socket.socket
     started: float
     """Seconds of the monotonic clock."""
+    row: int
+    """Which row of the metrics it writes; no other living worker has it."""
 
 
 @dataclass(slots=True)
@@ -89,22 +97,31 @@ class Parent:
     config: Config
     policy: Policy
     signalled: socket.socket
+    alarm: socket.socket
+    """The other end of ``signalled``."""
     control: Control
+    metrics: socket.socket | None
+    """Where Prometheus asks; the workers answer."""
     workers: dict[int, Worker] = field(default_factory=dict)
     """By process ID."""
+    board: Board = field(init=False)
+    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+
+    def __post_init__(self) -> None:
+        """Make room for the numbers of all workers; the first row is the parent's."""
+        self.board = Board(1 + self.config.workers)
 
     def keep_workers(self) -> None:
         """Start the workers, replace those that die, do what signals and control socket ask, and return to stop."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.signalled, selectors.EVENT_READ)
-            selector.register(self.control.listener, selectors.EVENT_READ)
-            while True:
-                self._fill_up()
-                ready = [key.fileobj for key, _ in selector.select()]
-                if self.control.listener in ready:
-                    self.control.answer(self.reload)
-                if self.signalled in ready and self._take_signals():
-                    return
+        self.selector.register(self.signalled, selectors.EVENT_READ)
+        self.selector.register(self.control.listener, selectors.EVENT_READ)
+        while True:
+            self._fill_up()
+            ready = [key.fileobj for key, _ in self.selector.select()]
+            if self.control.listener in ready:
+                self.control.answer(self.reload)
+            if self.signalled in ready and self._take_signals():
+                return
 
     def _take_signals(self) -> bool:
         """Do what the signals ask for, and tell whether it is to stop."""
@@ -122,17 +139,28 @@ class Parent:
         """Read the policy anew and put it into force if it is sound; say so in the log, and return what was found."""
         try:
             policy = load_directory(self.config.policy)
+            problems = []
         except PolicyError as error:
-            log.error("reload refused, the old policy stays: %d problems", len(error.problems))  # noqa: TRY400
-            return Answer(problems=[str(problem) for problem in error.problems])
+            problems = [str(problem) for problem in error.problems]
+        except Exception as error:  # a fault of ours must not stop the mail
+            log.exception("this is a bug in Franking")
+            problems = [f"internal error, see the log: {type(error).__name__}"]
+        self.board.row(0).reloaded("refused" if problems else "loaded")
+        if problems:
+            log.error("reload refused, the old policy stays: %d problems, the first: %s", len(problems), problems[0])
+            return Answer(problems=problems)
+        return self._take_over(policy)
+
+    def _take_over(self, policy: Policy) -> Answer:
+        """Put a sound policy into force, in every worker that lives and in those to come."""
         self.policy = policy
-        pickled = pickle.dumps(policy)
-        late = [
-            pid for pid, one in self.workers.items() if not worker.hand_over(one.channel, pickled, HAND_OVER_SECONDS)
-        ]
-        for pid in late:
-            log.error("worker %d did not take the new policy; replacing it", pid)
-            os.kill(pid, signal.SIGKILL)
+        taken = hand_over(policy, [one.channel for one in self.workers.values()], HAND_OVER_SECONDS)
+        for pid, one in self.workers.items():
+            if one.channel not in taken:
+                log.error("worker %d did not take the new policy; replacing it", pid)
+                os.kill(pid, signal.SIGKILL)  # it may be dead, but is not buried
+        for warning in policy.warnings:
+            log.warning("%s", warning)
         restart = self._needs_restart()
         log.info("reloaded: %d accounts%s", len(policy.accounts), f"; {'; '.join(restart)}" if restart else "")
         return Answer(warnings=[str(warning) for warning in policy.warnings], restart=restart)
@@ -163,28 +191,37 @@ class Parent:
         return 1 if self.workers else 0
 
     def _fill_up(self) -> None:
-        while len(self.workers) < self.config.workers:
+        rows = set(range(1, 1 + self.config.workers)) - {one.row for one in self.workers.values()}
+        for row in sorted(rows):
             ours, theirs = socket.socketpair()
             pid = os.fork()
             if pid == 0:
-                self._become_worker(ours, theirs)
+                self._become_worker(ours, theirs, row)
             theirs.close()
-            self.workers[pid] = Worker(ours, time.monotonic())
+            self.workers[pid] = Worker(ours, time.monotonic(), row)
+        self.board.row(0).workers(len(self.workers))
 
-    def _become_worker(self, ours: socket.socket, theirs: socket.socket) -> None:
+    def _become_worker(self, ours: socket.socket, theirs: socket.socket, row: int) -> None:
         """Let go of all that is the parent's, and serve."""
         os.setpgid(0, 0)  # a terminal's Ctrl-C is for the parent alone
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        for one in (ours, self.signalled, self.control.listener, *(one.channel for one in self.workers.values())):
+        self.selector.close()
+        channels = (one.channel for one in self.workers.values())
+        for one in (ours, self.signalled, self.alarm, self.control.listener, *channels):
             one.close()
-        worker.serve(self.config, self.policy, theirs)
+        if self.metrics:
+            scrape.answer(self.metrics, self.board)
+        worker.serve(self.config, self.policy, theirs, self.board.row(row))
 
     def _bury(self) -> None:
-        for pid, status, lived in self._reap():
+        ended = self._reap()
+        for pid, status, _ in ended:
             log.error("worker %d died (%s); starting another", pid, _died(status))
-            time.sleep(RESTART_SECONDS if lived < RESTART_SECONDS else 0)
+        self.board.row(0).workers(len(self.workers))
+        if any(lived < RESTART_SECONDS for _, _, lived in ended):
+            time.sleep(RESTART_SECONDS)
 
     def _reap(self) -> list[tuple[int, int, float]]:
         """Forget the workers that have ended; return process ID, wait status and seconds of life of each."""

@@ -15,6 +15,7 @@ import Milter
 from franking import maillog
 from franking.gate import Gate
 from franking.ledger import Exceeded, Granted, Ledger, Unavailable
+from franking.metrics import Counters
 from franking.transaction import Transaction
 from franking_policy.admit import admit
 from franking_policy.decide import charges, decide
@@ -43,6 +44,7 @@ class Services:
     """Replaced on a reload; a transaction keeps the account that it began with."""
     ledger: Ledger
     gate: Gate
+    count: Counters
     clock: Callable[[], datetime] = now
 
 
@@ -76,8 +78,7 @@ class Session(Milter.Base):
         try:
             return self._admit(transaction)
         except Exception:  # noqa: BLE001  # a fault of ours must put the message off, whatever it is
-            maillog.broken(transaction, BROKEN)
-            return self._answer(BROKEN)
+            return self._put_off(transaction)
 
     def _admit(self, transaction: Transaction) -> int:
         login = self.getsymval("{auth_authen}") or ""
@@ -132,8 +133,7 @@ class Session(Milter.Base):
             transaction.queue_id = self._queue_id()
             return self._judge(transaction, transaction.account)
         except Exception:  # noqa: BLE001  # a fault of ours must put the message off, whatever it is
-            maillog.broken(transaction, BROKEN)
-            return self._answer(BROKEN)
+            return self._put_off(transaction)
         finally:
             self._leave()
 
@@ -169,6 +169,7 @@ class Session(Milter.Base):
             outcome = ledger.commit(accept.record, accept.charges, token, days, account.longest_record_days)
         except Unavailable as error:
             maillog.unavailable(transaction, str(error), UNAVAILABLE)
+            self._services.count.unavailable()
             return self._answer(UNAVAILABLE)
         match outcome:
             case Exceeded():
@@ -184,6 +185,7 @@ class Session(Milter.Base):
             self._services.ledger.release(granted)
             raise
         maillog.accepted(transaction, accept)
+        self._services.count.accepted(accept)
         # Not ACCEPT: a milter behind us has still to see the message.
         return Milter.CONTINUE
 
@@ -197,11 +199,19 @@ class Session(Milter.Base):
     def _refuse(self, transaction: Transaction, refusals: tuple[Refusal, ...]) -> int:
         answer = refusal_reply(refusals, transaction.queue_id)
         maillog.refused(transaction, refusals, answer)
+        self._services.count.refused(refusals)
         return self._answer(answer)
 
     def _defer(self, transaction: Transaction, check: str, place: Place, answer: Reply) -> int:
         maillog.deferred(transaction, check, place, answer)
+        self._services.count.deferred()
         return self._answer(answer)
+
+    def _put_off(self, transaction: Transaction) -> int:
+        """Answer a transaction that met a fault of ours, the current exception."""
+        maillog.broken(transaction, BROKEN)
+        self._services.count.deferred()
+        return self._answer(BROKEN)
 
     def _over_quota(self, transaction: Transaction, account: Account, full: Exceeded, moment: datetime) -> int:
         answer = quota_reply(account.name, full.charge, full.used, moment)
@@ -217,6 +227,7 @@ class Session(Milter.Base):
         if self._transaction:
             self._transaction.queue_id = self.getsymval("i") or ""
             maillog.aborted(self._transaction)
+            self._services.count.aborted()
             self._leave()
 
     def _leave(self) -> None:

@@ -1,7 +1,7 @@
 """A worker: one process that serves Postfix until its parent tells it to stop, or is gone.
 
 Parent and worker share a pair of sockets. The parent sends policies, each a pickle behind its length, and is answered
-with one octet when the policy is in force; the end of the stream means stop.
+with one octet when the policy is in force; the end of the stream, wherever it comes, means stop.
 """
 
 import logging
@@ -11,13 +11,16 @@ import socket
 import struct
 import sys
 import time
+from contextlib import suppress
 from threading import Thread
+from typing import BinaryIO
 
 import Milter
 
 from franking.config import Config
 from franking.gate import Gate
 from franking.ledger import Ledger, connect
+from franking.metrics import Counters
 from franking.session import Services, Session
 from franking_policy.model import Policy
 
@@ -31,21 +34,11 @@ TAKEN = b"+"
 """The answer to a policy that is in force."""
 
 
-def hand_over(channel: socket.socket, pickled: bytes, seconds: float) -> bool:
-    """Give the worker at the other end of ``channel`` a pickled policy, and tell whether it took it in time."""
-    channel.settimeout(seconds)
-    try:
-        channel.sendall(LENGTH.pack(len(pickled)) + pickled)
-        return channel.recv(1) == TAKEN
-    except OSError:
-        return False
-
-
-def serve(config: Config, policy: Policy, channel: socket.socket) -> None:
+def serve(config: Config, policy: Policy, channel: socket.socket, count: Counters) -> None:
     """Be a worker, and never return."""
     status = 1
     try:
-        services = Services(policy, Ledger(connect(config.redis_url, config.redis_timeout)), Gate())
+        services = Services(policy, Ledger(connect(config.redis_url, config.redis_timeout)), Gate(), count)
         Milter.factory = lambda: Session(services)
         Thread(target=_listen, args=(channel, services, config.drain_seconds), daemon=True).start()
         Milter.main()
@@ -59,15 +52,32 @@ def serve(config: Config, policy: Policy, channel: socket.socket) -> None:
 
 def _listen(channel: socket.socket, services: Services, seconds: int) -> None:
     """Take in policies until the stream ends; then let open transactions finish, and exit."""
-    with channel.makefile("rb") as stream:
-        while len(head := stream.read(LENGTH.size)) == LENGTH.size:
-            pickled = stream.read(LENGTH.unpack(head)[0])
-            services.policy = pickle.loads(pickled)  # noqa: S301  # from our own parent
-            channel.sendall(TAKEN)
-    left = services.gate.close(seconds)
-    if left:
-        log.warning("%d transactions did not end within %d s and are put off", left, seconds)
-    time.sleep(LAST_WORDS_SECONDS)
+    try:
+        _take_policies(channel, services)
+        left = services.gate.close(seconds)
+        if left:
+            log.warning("%d transactions did not end within %d s and are put off", left, seconds)
+        time.sleep(LAST_WORDS_SECONDS)
+    except BaseException:  # a worker that no longer listens could be neither reloaded nor stopped
+        log.critical("a worker cannot listen to its parent", exc_info=True)
+        os._exit(1)
     # Not Milter.stop(): nothing is open any more, and libmilter takes up to five seconds to see that.
     sys.stderr.flush()
     os._exit(0)
+
+
+def _take_policies(channel: socket.socket, services: Services) -> None:
+    with channel.makefile("rb") as stream, suppress(OSError):  # a parent that was killed ends the stream too
+        while pickled := _next(stream):
+            services.policy = pickle.loads(pickled)  # noqa: S301  # from our own parent
+            channel.sendall(TAKEN)
+
+
+def _next(stream: BinaryIO) -> bytes:
+    """Return the next pickle, nothing at the end of the stream or in the middle of what a dying parent sent."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return b""
+    (length,) = LENGTH.unpack(head)
+    pickled = stream.read(length)
+    return pickled if len(pickled) == length else b""
