@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from franking import __version__
-from franking.cli import cases, check, explain, message, milter, policy, reload
+from franking.cli import cases, check, explain, message, milter, policy, reload, replay
 from franking.config import DEFAULT_FILE
 from franking.ledger import Unavailable
 from franking_policy.source import PolicyError
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"franking {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (milter, reload, check, policy, explain, cases, message):
+    for module in (milter, reload, check, policy, explain, cases, replay, message):
         module.add_to(commands, _common())
     return top
 

@@ -23,4 +23,9 @@ def check(message: Message, _account: Account) -> Iterator[Refusal]:
     elif len(fields) > 1:
         yield Refusal(NAME, BUILT_IN, "5.6.0", f"{len(fields)} Subject fields: send exactly one (RFC 5322, 3.6)")
     elif not has_visible_text(decode_for_all(fields[0].value)):
-        yield Refusal(NAME, BUILT_IN, "5.6.0", "Subject is empty: put visible text into it")
+        yield empty()
+
+
+def empty() -> Refusal:
+    """Return what a Subject without visible text is refused with."""
+    return Refusal(NAME, BUILT_IN, "5.6.0", "Subject is empty: put visible text into it")

@@ -20,6 +20,11 @@ NAME = "tags"
 
 def check(message: Message, account: Account) -> Iterator[Refusal]:
     """Yield a refusal if X-Tags gives too many tags."""
-    count, most = len(tags_of(message)), account.tags_per_message
+    yield from judge_count(len(tags_of(message)), account)
+
+
+def judge_count(count: int, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal if ``count`` tags are too many."""
+    most = account.tags_per_message
     if count > most.value:
         yield Refusal(NAME, most.place, "5.6.0", f"{TAGS} gives {count} tags: {most.value} is the most, leave some out")

@@ -1,0 +1,123 @@
+"""`franking replay`: the last recorded messages, judged by another policy."""
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from franking import config
+from franking.cli.message import PATIENCE
+from franking.ledger import Ledger, connect
+from franking.replay import Replay
+from franking_policy.load import load_directory
+from franking_policy.record import Record
+from franking_policy.replay import NEVER_JUDGED, UNKNOWN
+from franking_policy.shown import visible
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+EXAMPLES = """examples:
+  franking replay --policy /etc/franking/policy.new --since 1h
+  franking replay --policy new/ --since 7d --account acme --json | jq '.refused[].examples'
+"""
+
+NOT_JUDGED = (
+    f"unknown: {', '.join(UNKNOWN)}: a record holds what they found in mode `report`, and nothing where they were off\n"
+    f"not judged: {', '.join(NEVER_JUDGED)}"
+)
+
+
+def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the subcommand to ``commands``."""
+    command = commands.add_parser(
+        "replay",
+        parents=[common],
+        help="judge the last recorded messages by another policy",
+        description="Judge the messages that were accepted lately by another policy, from their records: whose would "
+        "be refused that are not now? Nothing is sent, counted or changed. Exit status 0 if nobody's, 1 if somebody's.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--policy", metavar="NEW", type=Path, required=True, help="the directory of the other policy")
+    command.add_argument(
+        "--since", metavar="SPAN", type=_span, required=True, help="how far to go back: 90s, 30m, 1h or 7d"
+    )
+    command.add_argument(
+        "--account", metavar="NAME", action="append", help="messages of this one alone; may be given several times"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON, for a program")
+    command.set_defaults(run=run)
+
+
+def _span(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    span = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
+    if not timedelta(0) < span < timedelta(days=3661):
+        raise argparse.ArgumentTypeError("a span is a number and a unit: 90s, 30m, 1h or 7d, up to 3660d")
+    return span
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge, print, and return the exit status."""
+    settings = config.load(options.config)
+    now, other = load_directory(settings.policy), load_directory(options.policy)
+    accounts = sorted(set(options.account or now.accounts))
+    ledger = Ledger(connect(settings.redis_url, PATIENCE))
+    records = ledger.recent(accounts, datetime.now(UTC) - options.since)
+    replay = Replay(now, other)
+    for record in _with_progress(records):
+        replay.add(record)
+    print(json.dumps(as_json(replay), indent=2) if options.json else as_text(replay))
+    return 1 if replay.refused else 0
+
+
+def _with_progress(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield ``records``, and say once a second how far it is if somebody looks on."""
+    said, shown = time.monotonic(), False
+    for number, record in enumerate(records):
+        if sys.stderr.isatty() and time.monotonic() - said > 1:
+            print(f"\r{number} messages ...", end="", file=sys.stderr, flush=True)
+            said, shown = time.monotonic(), True
+        yield record
+    if shown:
+        print("\r\x1b[K", end="", file=sys.stderr)
+
+
+def as_text(replay: Replay) -> str:
+    """Return the summary for a postmaster, who has to talk to some account, or to think again."""
+    verb = "is" if replay.newly_refused == 1 else "are"
+    refused = f"{replay.newly_refused} would be refused that {verb} not now"
+    lines = [f"{replay.messages} messages of {len(replay.accounts)} accounts: {refused}"]
+    for (account, check), finding in sorted(replay.refused.items()):
+        lines.append(f"{visible(account)}: {check}: {finding.messages} of {replay.accounts[account]} messages")
+        lines += (f"  {queue_id}: {visible(text)}" for queue_id, text in finding.examples)
+    if replay.refused_by_both:
+        lines.append(f"{replay.refused_by_both} more are refused by the policy as it stands now, too")
+    return "\n".join([*lines, NOT_JUDGED])
+
+
+def as_json(replay: Replay) -> dict[str, Any]:
+    """Return the summary for a program."""
+    refused = [
+        {
+            "account": account,
+            "check": check,
+            "messages": finding.messages,
+            "of": replay.accounts[account],
+            "examples": [{"queue_id": queue_id, "text": text} for queue_id, text in finding.examples],
+        }
+        for (account, check), finding in sorted(replay.refused.items())
+    ]
+    return {
+        "messages": replay.messages,
+        "newly_refused": replay.newly_refused,
+        "refused_by_both": replay.refused_by_both,
+        "refused": refused,
+        "unknown": UNKNOWN,
+        "not_judged": NEVER_JUDGED,
+    }

@@ -1,0 +1,127 @@
+"""A message judged anew from its record."""
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from franking_policy.decide import decide
+from franking_policy.load import load
+from franking_policy.message import Message
+from franking_policy.model import Policy
+from franking_policy.record import Record
+from franking_policy.replay import UNKNOWN, rejudge
+from franking_policy.verdict import Accept
+
+MakeMessage = Callable[..., Message]
+
+NOBODY = "login `acme-app` belongs to no account: check the user name, or ask the postmaster to add it"
+SUSPENDED = "account acme is suspended and may not send: ask the postmaster"
+
+SWITCHED = ("from_domain", "to", "subject", "reply_to", "unsubscribe")
+LOOSE = dict.fromkeys(SWITCHED, "off")
+REPORTING = dict.fromkeys(SWITCHED, "report")
+
+
+def policy(checks: dict[str, str], account: str = "", logins: str = "{acme-app: {}}") -> Policy:
+    """Return a policy of one account, with further settings."""
+    modes = ", ".join(f"{name}: {mode}" for name, mode in checks.items())
+    text = (
+        f"version: 1\naccounts:\n  acme: {{domains: [acme.example], checks: {{{modes}}}, logins: {logins}{account}}}\n"
+    )
+    return load([("new.yaml", text.encode())])
+
+
+def record(message: Message, judged_by: Policy) -> Record:
+    """Return what was stored of a message that ``judged_by`` let pass."""
+    decision = decide(judged_by.logins["acme-app"], message)
+    assert isinstance(decision, Accept)
+    return decision.record
+
+
+def found(other: Policy, stored: Record) -> list[tuple[str, str]]:
+    """Return check and text of each refusal."""
+    return [(refusal.check, refusal.text) for refusal in rejudge(other, stored)]
+
+
+def test_what_passed_passes_the_same_policy_again(message: MakeMessage) -> None:
+    """Nothing is refused for what the record does not hold."""
+    strict = policy({})
+
+    assert found(strict, record(message(X_Tags="a, b"), strict)) == []
+
+
+@pytest.mark.parametrize(
+    ("account", "logins", "refusals"),
+    [
+        ("", "{other: {}}", [("account", NOBODY)]),
+        (", status: suspended", "{acme-app: {}}", [("account", SUSPENDED)]),
+        (", tags_per_message: 1", "{acme-app: {}}", [("tags", "X-Tags gives 2 tags: 1 is the most, leave some out")]),
+        (", tags_per_message: 2", "{acme-app: {}}", []),
+        ("", "{acme-app: {tags_per_message: 0}}", [("tags", "X-Tags gives 2 tags: 0 is the most, leave some out")]),
+    ],
+)
+def test_login_and_tags_are_judged(
+    message: MakeMessage, account: str, logins: str, refusals: list[tuple[str, str]]
+) -> None:
+    """In the words that a client would be told."""
+    assert found(policy({}, account, logins), record(message(X_Tags="a, b"), policy({}))) == refusals
+
+
+def test_a_network_is_judged_where_there_was_no_login(message: MakeMessage) -> None:
+    """As it is at MAIL."""
+    stored = dataclasses.replace(record(message(), policy({})), login="")
+    refusals = found(policy({}), stored)
+
+    assert [check for check, _ in refusals] == ["account"]
+    assert found(policy({}, ", networks: [192.0.2.0/24]"), stored) == []
+
+
+@pytest.mark.parametrize(
+    ("author", "refused"),
+    [
+        ("Acme <a@acme.example>", ""),
+        ('"a b"@acme.example', ""),
+        ("a@other.example", "From address a@other.example is in no verified domain: "),
+        ('"a b"@other.example', 'From address "a b"@other.example is in no verified domain: '),
+        ("a@[192.0.2.1]", "From address a@[192.0.2.1] is in no verified domain: "),
+        ("a@bücher.example", "From address a@bücher.example is in no verified domain: "),
+        ("a@acme.example, b@acme.example", "From is not one address that parses: send exactly one (account acme)"),
+        ("ceo@bank.example/.acme.example", "From is not one address that parses: send exactly one (account acme)"),
+    ],
+)
+def test_the_author_is_judged(message: MakeMessage, author: str, refused: str) -> None:
+    """By the policy's domains, also where the check was off when the message came."""
+    refusals = found(policy({}), record(message(From=author), policy(LOOSE)))
+
+    assert [check for check, _ in refusals] == ["from_domain"] * bool(refused)
+    assert all(text.startswith(refused) for _, text in refusals)
+
+
+def test_an_author_that_was_not_recorded_is_not_judged(message: MakeMessage) -> None:
+    """As in records of an older version."""
+    stored = dataclasses.replace(record(message(From="a@other.example"), policy(LOOSE)), author=None)
+
+    assert found(policy({}), stored) == []
+
+
+def test_an_empty_subject_is_judged(message: MakeMessage) -> None:
+    """Also one that was not there."""
+    refusals = [found(policy({}), record(message(Subject=subject), policy(LOOSE))) for subject in (None, " ", "Re:")]
+
+    assert [[check for check, _ in one] for one in refusals] == [["subject"], ["subject"], []]
+
+
+def test_what_a_check_reported_counts_where_it_is_to_be_enforced(message: MakeMessage) -> None:
+    """That is what mode `report` is for; what it says of policy that has changed since is judged anew."""
+    stored = record(message(To=None, Reply_To="help", From="a@other.example"), policy(REPORTING))
+
+    assert [check for check, _ in found(policy({}), stored)] == ["from_domain", "to", "reply_to"]
+    assert found(policy(REPORTING), stored) == []
+    assert [check for check, _ in found(policy({"to": "off", "from_domain": "report"}), stored)] == ["reply_to"]
+
+
+def test_what_no_record_can_tell_is_named() -> None:
+    """So that nobody takes silence for a yes."""
+    assert set(UNKNOWN) >= {"to", "reply_to", "unsubscribe"}
+    assert not {"from_domain", "subject", "tags"} & set(UNKNOWN)
