@@ -1,10 +1,12 @@
 """`franking check`, as a person and a program see it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from franking.cli.colour import colour_of
 from franking.cli.main import main
 
 GOOD = "version: 1\naccounts:\n  acme: {domains: [acme.example], logins: {app: {}}}\n"
@@ -96,3 +98,19 @@ def test_a_path_that_is_not_there_is_a_problem(tmp_path: Path, capsys: pytest.Ca
     """And no traceback."""
     assert run(tmp_path / "nothing") == 78
     assert "nothing: cannot be read: No such file or directory" in capsys.readouterr().out
+
+
+def test_colour_is_for_a_terminal_whose_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for a file, nor with NO_COLOR, nor on a terminal that has none."""
+    ours, theirs = os.openpty()
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(ours, "rb"), os.fdopen(theirs, "w") as terminal, Path(os.devnull).open("w") as file:
+        seen = [colour_of(terminal).red("x"), colour_of(file).red("x")]
+        monkeypatch.setenv("NO_COLOR", "1")
+        seen.append(colour_of(terminal).red("x"))
+        monkeypatch.delenv("NO_COLOR")
+        monkeypatch.setenv("TERM", "dumb")
+        seen.append(colour_of(terminal).red("x"))
+
+    assert seen == ["\x1b[31mx\x1b[0m", "x", "x", "x"]
