@@ -116,8 +116,7 @@ class Parent:
         self.selector.register(self.signalled, selectors.EVENT_READ)
         self.selector.register(self.control.listener, selectors.EVENT_READ)
         while True:
-            self._fill_up()
-            ready = [key.fileobj for key, _ in self.selector.select()]
+            ready = [key.fileobj for key, _ in self.selector.select(self._fill_up())]
             if self.control.listener in ready:
                 self.control.answer(self.reload)
             if self.signalled in ready and self._take_signals():
@@ -190,16 +189,29 @@ class Parent:
         log.info("stopped")
         return 1 if self.workers else 0
 
-    def _fill_up(self) -> None:
+    def _fill_up(self) -> float | None:
+        """Start the workers that are missing; return in how many seconds to try again if that failed."""
         rows = set(range(1, 1 + self.config.workers)) - {one.row for one in self.workers.values()}
-        for row in sorted(rows):
-            ours, theirs = socket.socketpair()
+        try:
+            for row in sorted(rows):
+                self._start(row)
+        except OSError as error:
+            log.error("cannot start a worker, %d are there: %s", len(self.workers), error)  # noqa: TRY400
+        self.board.row(0).workers(len(self.workers))
+        return RESTART_SECONDS if len(self.workers) < self.config.workers else None
+
+    def _start(self, row: int) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(ours, theirs, row)
-            theirs.close()
-            self.workers[pid] = Worker(ours, time.monotonic(), row)
-        self.board.row(0).workers(len(self.workers))
+                try:
+                    self._become_worker(ours, theirs, row)
+                except BaseException:  # whatever it was, the parent's stack is not ours to unwind
+                    log.critical("a worker cannot start", exc_info=True)
+                finally:
+                    os._exit(1)
+        self.workers[pid] = Worker(ours, time.monotonic(), row)
 
     def _become_worker(self, ours: socket.socket, theirs: socket.socket, row: int) -> None:
         """Let go of all that is the parent's, and serve."""
