@@ -1,6 +1,7 @@
 """Warnings: what a sound policy says that was hardly meant."""
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 
 from franking_policy.claims import DEFAULT_PROFILE
 from franking_policy.shapes import Value
@@ -16,6 +17,7 @@ def warnings(written: Written) -> Iterable[Problem]:
         yield from _of_account(name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
+        yield from _lost_threads(layer)
     yield from _unused_profiles(written)
     yield from _shared_subdomains(written)
 
@@ -45,6 +47,18 @@ def _any_name(layer: Value) -> Iterable[Problem]:
     mode = checks.get("from_domain") if checks else None
     if mode and mode.what != "enforce":
         yield Problem(mode.place, f"`from_domain: {mode.what}` lets mail pass in anybody's name")
+
+
+def _lost_threads(layer: Value) -> Iterable[Problem]:
+    """Yield a `keep` that was probably meant to be an `add`."""
+    headers = layer.get("headers")
+    kept = headers.get("keep") if headers else None
+    if not headers or not kept or headers.get("add"):
+        return
+    patterns = [pattern.what.lower() for pattern in kept.what]
+    if not any(fnmatchcase("in-reply-to", pattern) for pattern in patterns):
+        message = "`keep` begins the list anew, and In-Reply-To is not on it: replies lose their thread"
+        yield Problem(kept.place, f"{message} (did you mean `add`?)")
 
 
 def _unused_profiles(written: Written) -> Iterable[Problem]:

@@ -16,6 +16,7 @@ PURE = {
         "datetime",
         "difflib",
         "email",
+        "fnmatch",
         "functools",
         "gc",
         "idna",
