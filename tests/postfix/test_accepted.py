@@ -148,6 +148,7 @@ def test_the_record_says_what_became_of_a_message(stack: Any, mail: Mail) -> Non
         "size": len(message),
         "removed": ["X-Foo", "X-Tags"],
         "reported": [],
+        "author": "news@acme.example",
     }
 
 
