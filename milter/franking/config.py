@@ -101,7 +101,13 @@ def _redis_url(text: str) -> str:
     return text
 
 
-_PATH = Text("a path", Path)
+def _path(text: str) -> Path:
+    if "\0" in text or not Path(text).name:
+        raise ValueError
+    return Path(text)
+
+
+_PATH = Text("the path of a file or directory", _path)
 
 CONFIG = Table(
     {

@@ -20,7 +20,7 @@ from franking_policy.source import PolicyError, Problem
 
 log = logging.getLogger("franking")
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds a client waits: ten thousand accounts take a few."""
 
 PATIENCE_WITH_CLIENTS = 1.0

@@ -38,7 +38,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
 RESTART_SECONDS = 1.0
 """How long a worker should live at least; after one that did not, the parent waits as long."""
 
-HAND_OVER_SECONDS = 15.0
+HAND_OVER_SECONDS = 45.0
 """How long the workers may take to take in a policy; one that takes longer is replaced."""
 
 
@@ -47,6 +47,7 @@ def run(config: Config) -> int:
 
     Raises PolicyError for a broken policy and for a socket that cannot be bound, before any worker is started.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is in force yet that could be reloaded
     policy = load_directory(config.policy)
     maillog.configure()
     metrics = scrape.bind(config.metrics) if config.metrics else None
@@ -219,6 +220,7 @@ class Parent:
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # sent to all of us, it is for the parent
         self.selector.close()
         channels = (one.channel for one in self.workers.values())
         for one in (ours, self.signalled, self.alarm, self.control.listener, *channels):

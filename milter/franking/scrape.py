@@ -1,13 +1,13 @@
 """How Prometheus reads the metrics: HTTP, at the address that the configuration names.
 
-The parent binds, and each worker answers on one thread of its own: whichever takes a connection tells the sums of all.
+The parent binds, and each worker answers on threads of its own: whichever takes a connection tells the sums of all.
 The parent forks, and so neither runs threads nor waits for a client.
 """
 
 import logging
 import socket
 import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
@@ -35,7 +35,7 @@ def answer(listener: socket.socket, board: Board) -> None:
     Thread(target=_Server(listener, board).serve_forever, daemon=True).start()
 
 
-class _Server(HTTPServer):  # http.server wants subclasses
+class _Server(ThreadingHTTPServer):  # http.server wants subclasses
     def __init__(self, listener: socket.socket, board: Board) -> None:
         super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from franking_policy.shapes import Value, did_you_mean
+from franking_policy.shown import clipped
 from franking_policy.source import Place, Problem
 from franking_policy.written import Written, domains, items, members, networks
 
@@ -49,7 +50,9 @@ def _claimed_twice(written: Written) -> Iterable[Problem]:
             for claimed, place in claims(account):
                 owner, first = places.setdefault(claimed, (name, place))
                 if first is not place:
-                    yield Problem(place, f"{kind} `{claimed}` is already given to account `{owner}` at {first}")
+                    yield Problem(
+                        place, f"{kind} `{clipped(str(claimed))}` is already given to account `{owner}` at {first}"
+                    )
 
 
 def _unknown_profiles(written: Written) -> Iterable[Problem]:

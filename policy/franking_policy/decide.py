@@ -10,7 +10,7 @@ from franking_policy.edits.tags import tags_of
 from franking_policy.message import Message
 from franking_policy.model import Account, Mode
 from franking_policy.quotas import Charge, day
-from franking_policy.record import MAX_NAME, MAX_NAMES, MAX_TEXT, Record
+from franking_policy.record import MAX_NAME, MAX_NAMES, MAX_TEXT, Record, kept_tags
 from franking_policy.verdict import Accept, Decision, Outcome, Refusal, Refuse
 
 
@@ -53,7 +53,7 @@ def record(
         header_from=_text(message, "From"),
         subject=_text(message, "Subject"),
         message_id=message_id(message, account)[:MAX_TEXT],
-        tags=tuple(tag[:MAX_TEXT] for tag in tags_of(message)),
+        tags=kept_tags(tags_of(message)),
         size=message.size,
         received=message.received.isoformat(),
         removed=tuple(dict.fromkeys(one.field.name[:MAX_NAME] for one in deleted))[:MAX_NAMES],

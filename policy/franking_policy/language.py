@@ -118,7 +118,7 @@ PATTERN = _matching(r"[!-)+-9;-~]{1,76}\*?", "a header field name, or its beginn
 DROPPABLE = Text("a header field name that can be dropped, or its beginning and `*`", _droppable, PATTERN.pattern)
 DOMAIN = Text("a domain name", _domain)
 NAME = _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name (letters, digits, `.`, `_`, `-`; at most 64)")
-LOGIN = _matching(r"[^\x00-\x1f\x7f]{1,255}", "a login's name (no control characters; at most 255)")
+LOGIN = _matching(r"[^\x00-\x1f\x7f-\x9f]{1,255}", "a login's name (no control characters; at most 255)")
 
 OF_ACCOUNT = dict.fromkeys(
     ("profile", "timezone", "quotas", "domains", "status", "streams", "logins", "networks"), "it belongs to an account"

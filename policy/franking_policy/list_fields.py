@@ -20,11 +20,19 @@ class ListFieldError(ValueError):
     """What was seen in a list field and what was expected: one line of printable ASCII, fit for an SMTP reply."""
 
 
+MAX_URI = 970
+"""Octets of a URI that fits into a line with the field's name; a longer line would be broken within it."""
+
+MAX_URIS = 20
+"""No mail program looks at more, and a field has an end."""
+
+
 def parse_list_uris(value: bytes) -> tuple[str, ...]:
     """Return the URIs of the field's body as they are written, at least one."""
     try:
-        text = unfold(value)
-        return tuple(_uris(text))
+        uris = tuple(_uris(unfold(value)))
+        _check_bounds(uris)
+        return uris  # noqa: TRY300  # what is checked is what is returned
     except FieldTextError as error:
         raise ListFieldError(str(error)) from error
 
@@ -33,6 +41,14 @@ def offers_one_click(uris: tuple[str, ...]) -> bool:
     """Whether List-Unsubscribe-Post may stand beside them: one HTTPS URI and no HTTP one (RFC 8058, 3.1)."""
     schemes = [uri.partition(":")[0].lower() for uri in uris]
     return schemes.count("https") == 1 and "http" not in schemes
+
+
+def _check_bounds(uris: tuple[str, ...]) -> None:
+    longest = max(map(len, uris))
+    if longest > MAX_URI:
+        raise FieldTextError(f"an address of {longest} octets: {MAX_URI} is the most")
+    if len(uris) > MAX_URIS:
+        raise FieldTextError(f"{len(uris)} addresses: {MAX_URIS} is the most")
 
 
 def _uris(text: str) -> list[str]:

@@ -41,6 +41,9 @@ def read_directory(directory: Path) -> list[Source]:
         raise PolicyError([Problem(Place(str(directory), 0, 0), "there is no `*.yaml` file in this directory")])
     sources, problems = [], []
     for path in found:
+        if path.is_fifo() or path.is_socket() or path.is_char_device():
+            problems.append(Problem(Place(str(path), 0, 0), "is no file"))  # reading it might never end
+            continue
         try:
             sources.append((str(path), path.read_bytes()))
         except OSError as error:

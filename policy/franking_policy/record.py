@@ -6,6 +6,9 @@ from typing import Any
 MAX_TEXT = 1000
 """Characters of a client's text that are kept: a record lives for weeks, and there are many."""
 
+MAX_TAGS_TEXT = 20_000
+"""Characters of all tags together that are kept, where the policy does not bound their number."""
+
 MAX_NAME = 100
 """Characters of a field's name that are kept."""
 
@@ -58,3 +61,14 @@ class Record:
             name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in known
         }
         return cls(**values)
+
+
+def kept_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Return as many of ``tags`` as a record holds, each cut to what it holds of one text."""
+    kept, length = [], 0
+    for tag in tags:
+        kept.append(tag[:MAX_TEXT])
+        length += len(kept[-1]) + 1
+        if length > MAX_TAGS_TEXT:
+            break
+    return tuple(kept)

@@ -40,14 +40,14 @@ def rejudge(policy: Policy, record: Record) -> tuple[Refusal, ...]:
 def _judged(account: Account, record: Record) -> Iterator[Refusal]:
     if record.author is not None:
         yield from from_domain.judge_author(record.author, account)
-    if not has_visible_text(record.subject):
+    if not has_visible_text(record.subject) and not any(one.startswith(f"{subject.NAME}:") for one in record.reported):
         yield subject.empty()
     yield from tags.judge_count(len(record.tags), account)
 
 
 def _reported(account: Account, record: Record) -> Iterator[Refusal]:
-    """Yield what checks found when the message came that no record can be judged for."""
+    """Yield what checks found when the message came that its record cannot be judged for, or not wholly."""
     for one in record.reported:
         name, _, text = one.partition(": ")
-        if name in UNKNOWN:
+        if name in (*UNKNOWN, subject.NAME):  # of Subject fields the record has the first
             yield Refusal(name, account.checks.get(name, ALWAYS).place, "5.6.0", text)

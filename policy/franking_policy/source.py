@@ -6,6 +6,8 @@ a `PolicyError` carries all the problems of what was read, never just the first.
 
 from dataclasses import dataclass
 
+from franking_policy.shown import visible
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -17,7 +19,8 @@ class Place:
 
     def __str__(self) -> str:
         """Return ``file:line:column``, as editors and terminals link it; just the file if there is no line."""
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = visible(self.file)
+        return f"{file}:{self.line}:{self.column}" if self.line else file
 
 
 BUILT_IN = Place("built-in", 0, 0)

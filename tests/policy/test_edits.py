@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from franking_policy.decide import decide
+from franking_policy.load import load
 from franking_policy.message import Message
 from franking_policy.model import Account
 from franking_policy.verdict import Accept, Add, Delete, HeaderEdit
@@ -178,6 +179,30 @@ def test_a_record_has_an_end(acme: Account, message: MakeMessage) -> None:
 
     assert len(json.dumps(record.to_json())) < 20_000
     assert len(record.removed) == 100
+
+
+def test_a_record_has_an_end_where_the_policy_sets_none(message: MakeMessage) -> None:
+    """With the check of tags off, a client may send a million of them."""
+    policy = load(
+        [("a", b"version: 1\naccounts: {a: {domains: [acme.example], checks: {tags: off}, logins: {acme-app: {}}}}")]
+    )
+    record = accepted(policy.logins["acme-app"], message(X_Tags=",".join(map(str, range(100_000))))).record
+
+    assert len(json.dumps(record.to_json())) < 100_000
+    assert record.tags[:3] == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("value", ["x", f"<https://acme.example/{'x' * 1000}>", ",".join(["<ftp://a>"] * 21)])
+def test_an_unsubscribe_that_does_not_parse_becomes_nothing(message: MakeMessage, value: str) -> None:
+    """Where its check does not refuse it."""
+    policy = load(
+        [("a", b"version: 1\naccounts: {a: {domains: [acme.example], checks: {unsubscribe: off}, logins: {app: {}}}}")]
+    )
+
+    assert accepted(policy.logins["app"], message(X_List_Unsubscribe=value)).edits == (
+        Delete("X-List-Unsubscribe", 1),
+        STAMP,
+    )
 
 
 def test_a_message_is_charged_to_its_account_s_day(acme: Account, message: MakeMessage) -> None:

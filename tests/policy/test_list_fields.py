@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from franking_policy.list_fields import ListFieldError, offers_one_click, parse_list_uris
+from franking_policy.list_fields import MAX_URIS, ListFieldError, offers_one_click, parse_list_uris
 
 HTTPS = "https://acme.example/u?id=1"
 MAILTO = "mailto:leave@acme.example?subject=leave%20news"
@@ -153,7 +153,11 @@ blanks = st.lists(st.sampled_from([" ", "\t", "\r\n ", "(c)", "(a (<b>, c) \\( d
 
 
 @given(
-    st.lists(st.tuples(blanks, st.sampled_from([HTTPS, MAILTO]), st.sampled_from(["", " ", " (x)\r\n\t"])), min_size=1)
+    st.lists(
+        st.tuples(blanks, st.sampled_from([HTTPS, MAILTO]), st.sampled_from(["", " ", " (x)\r\n\t"])),
+        min_size=1,
+        max_size=MAX_URIS,
+    )
 )
 def test_generated_fields_give_back_their_uris(members: list[tuple[str, str, str]]) -> None:
     """Whatever comments and folding stand between."""

@@ -1,5 +1,6 @@
 """What policy files say, and every mistake in them at once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,14 @@ def test_a_domain_is_the_same_in_every_spelling() -> None:
 def test_a_directory_without_files_is_no_policy(tmp_path: Path) -> None:
     """An empty policy would refuse everybody: that is never what was meant."""
     with pytest.raises(PolicyError, match=r"there is no `\*.yaml` file in this directory"):
+        load_directory(tmp_path)
+
+
+def test_what_would_never_end_is_not_read(tmp_path: Path) -> None:
+    """A pipe of that name would hold up a reload for ever."""
+    os.mkfifo(tmp_path / "a.yaml")
+
+    with pytest.raises(PolicyError, match=r"a\.yaml: is no file"):
         load_directory(tmp_path)
 
 

@@ -44,6 +44,21 @@ def found(other: Policy, stored: Record) -> list[tuple[str, str]]:
     return [(refusal.check, refusal.text) for refusal in rejudge(other, stored)]
 
 
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"extra": [("Subject", "again")]}, "2 Subject fields: send exactly one (RFC 5322, 3.6)"),
+        ({"Subject": "=?utf-7?q?+AKA-?="}, "Subject is empty: put visible text into it"),
+        ({"Subject": ""}, "Subject is empty: put visible text into it"),
+    ],
+)
+def test_what_the_subject_was_reported_for_is_refused_once(
+    message: MakeMessage, changed: dict[str, str], text: str
+) -> None:
+    """Report first, enforce then: the check saw more than the record holds."""
+    assert found(policy({}), record(message(**changed), policy(REPORTING))) == [("subject", text)]
+
+
 def test_what_passed_passes_the_same_policy_again(message: MakeMessage) -> None:
     """Nothing is refused for what the record does not hold."""
     strict = policy({})

@@ -144,6 +144,38 @@ def test_sighup_does_the_same(running: Any, eventually: Eventually) -> None:
     assert client.mail(login="other")[0] == CONTINUE
 
 
+def test_sighup_to_all_of_us_is_for_the_parent(running: Any, eventually: Eventually) -> None:
+    """As a service manager or `pkill` sends it: no worker dies of it."""
+    workers = running.workers()
+    for pid in workers:
+        os.kill(pid, signal.SIGHUP)
+    running.signal(signal.SIGHUP)
+    eventually(lambda: "reloaded: " in running.log)
+
+    assert running.workers() == workers
+    assert "died" not in running.log
+
+
+def test_sighup_during_the_start_is_not_the_end(daemon: Any, eventually: Eventually) -> None:
+    """There is nothing to reload yet."""
+    daemon.process = daemon.spawn()
+    deadline = time.monotonic() + 20
+    while not daemon.socket.exists() and time.monotonic() < deadline:
+        if "SigIgn" in ignored(daemon.process.pid):
+            daemon.signal(signal.SIGHUP)
+        time.sleep(0.005)
+    eventually(lambda: "serving" in daemon.log)
+
+    assert daemon.process.poll() is None
+
+
+def ignored(pid: int) -> str:
+    """Return `SigIgn` if the process ignores or catches SIGHUP by now, else nothing."""
+    lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "\t" in line)
+    mask = int(lines.get("SigIgn", "0"), 16) | int(lines.get("SigCgt", "0"), 16)
+    return "SigIgn" if mask & 1 << (signal.SIGHUP - 1) else ""
+
+
 def test_what_only_a_restart_changes_is_named(running: Any) -> None:
     """But not where Redis is, for its URL may hold a password."""
     running.configure(workers=5, socket="other.sock", redis="{url: 'redis://:secret@localhost'}")
@@ -189,7 +221,10 @@ def test_without_a_daemon_the_command_says_so(daemon: Any) -> None:
     done = franking(daemon, "reload")
 
     assert done.returncode == 69
-    assert done.stderr == (f"franking: no daemon answers at {daemon.socket}.control: No such file or directory\n")
+    assert done.stderr == (
+        f"franking: no daemon answers at {daemon.socket}.control: No such file or directory "
+        "(is it running? if `socket` was changed, it answers at the old place until it is restarted)\n"
+    )
 
 
 def test_a_worker_that_dies_during_the_hand_over_is_replaced(running: Any, eventually: Eventually) -> None:

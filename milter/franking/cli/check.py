@@ -10,11 +10,10 @@ from typing import Any
 
 from franking import config
 from franking.cli.colour import Colour, colour_of
+from franking.cli.status import CONFIG
 from franking_policy.load import load, load_directory
 from franking_policy.model import Policy
 from franking_policy.source import PolicyError, Problem
-
-CONFIG = 78
 
 EXAMPLES = """examples:
   franking check                          # the configuration and the policy it names

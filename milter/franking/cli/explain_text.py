@@ -48,6 +48,9 @@ def _who(judged: Judged) -> Iterator[str]:
 
 
 def _checks(judged: Judged) -> Iterator[str]:
+    if not judged.trace:  # refused at MAIL
+        for refusal in judged.refusals:
+            yield f"{refusal.check:<12} refused{_set_at(refusal.place)}"
     for outcome in judged.trace:
         word = WORDS[outcome_word(outcome)]
         yield f"{outcome.check:<12} {word:<26} {outcome.mode.value}{_set_at(outcome.mode.place)}"

@@ -5,25 +5,22 @@ Exit statuses: 0 done, 1 no (not found, refused), 2 wrong usage, 69 Redis or dae
 """
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
 
 from franking import __version__
 from franking.cli import cases, check, explain, message, milter, policy, reload, replay
+from franking.cli.status import CONFIG, IO_ERROR, UNAVAILABLE
 from franking.config import DEFAULT_FILE
 from franking.ledger import Unavailable
 from franking_policy.source import PolicyError
 
-UNAVAILABLE = 69
-IO_ERROR = 74
-CONFIG = 78
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status; problems go to standard error."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may know ASCII alone
+    _prepare_streams()
     options = parser().parse_args(arguments)
     try:
         status = int(options.run(options))
@@ -42,6 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
         _forget_output()
         return IO_ERROR
     return status
+
+
+def _prepare_streams() -> None:
+    """See to it that whatever is printed can be: a terminal may know ASCII alone, and a stream may be closed."""
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115  # for as long as we run
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _forget_output() -> None:

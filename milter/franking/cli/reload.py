@@ -5,10 +5,9 @@ import sys
 from typing import Any
 
 from franking import config
+from franking.cli.status import CONFIG
 from franking.control import ask_to_reload
 from franking.ledger import Unavailable
-
-CONFIG = 78
 
 
 def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -30,7 +29,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         answer = ask_to_reload(settings.control_socket)
     except OSError as error:
-        raise Unavailable(f"no daemon answers at {settings.control_socket}: {error.strerror or error}") from error
+        reason = f"no daemon answers at {settings.control_socket}: {error.strerror or error}"
+        hint = "is it running? if `socket` was changed, it answers at the old place until it is restarted"
+        raise Unavailable(f"{reason} ({hint})") from error
     for line in (*answer.problems, *(f"warning: {warning}" for warning in answer.warnings), *answer.restart):
         print(line, file=sys.stderr)
     return CONFIG if answer.problems else 0

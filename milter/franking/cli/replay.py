@@ -17,7 +17,8 @@ from franking.replay import Replay
 from franking_policy.load import load_directory
 from franking_policy.record import Record
 from franking_policy.replay import NEVER_JUDGED, UNKNOWN
-from franking_policy.shown import visible
+from franking_policy.shapes import did_you_mean
+from franking_policy.shown import shown, visible
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -27,7 +28,8 @@ EXAMPLES = """examples:
 """
 
 NOT_JUDGED = (
-    f"unknown: {', '.join(UNKNOWN)}: a record holds what they found in mode `report`, and nothing where they were off\n"
+    f"unknown: {', '.join(UNKNOWN)}: a record holds what they found in mode `report`, and nothing where they were off; "
+    "nor does it hold a second Subject\n"
     f"not judged: {', '.join(NEVER_JUDGED)}"
 )
 
@@ -66,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
     """Judge, print, and return the exit status."""
     settings = config.load(options.config)
     now, other = load_directory(settings.policy), load_directory(options.policy)
+    for name in options.account or ():
+        _check_known(name, (*now.accounts, *other.accounts))
     accounts = sorted(set(options.account or now.accounts))
     ledger = Ledger(connect(settings.redis_url, PATIENCE))
     records = ledger.recent(accounts, datetime.now(UTC) - options.since)
@@ -74,6 +78,14 @@ def run(options: argparse.Namespace) -> int:
         replay.add(record)
     print(json.dumps(as_json(replay), indent=2) if options.json else as_text(replay))
     return 1 if replay.refused else 0
+
+
+def _check_known(name: str, known: tuple[str, ...]) -> None:
+    """End with status 2 if there is no account called ``name``: that nobody would be refused is no news then."""
+    if name not in known:
+        hint = did_you_mean(name, known)
+        print(f"franking: account {shown(name)} is in neither policy{hint}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _with_progress(records: Iterable[Record]) -> Iterator[Record]:
