@@ -95,8 +95,15 @@ def test_nobody_refused_is_exit_status_0(replay: Run, commit: Callable[..., None
     commit("Q1")
 
     assert replay(policy="policy").returncode == 0
-    assert replay("--account", "other").returncode == 0
     assert replay().returncode == 1
+
+
+def test_an_account_that_nobody_knows_is_no_all_clear(replay: Run) -> None:
+    """A name that was misspelt has no messages, and that is no news."""
+    done = replay("--account", "acmee")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "franking: account `acmee` is in neither policy (did you mean `acme`?)\n"
 
 
 def test_what_the_policy_of_now_refuses_too_is_no_news(replay: Run, commit: Callable[..., None]) -> None:
