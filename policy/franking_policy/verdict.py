@@ -14,7 +14,7 @@ from franking_policy.shown import printable
 from franking_policy.source import Place
 
 MAX_REPLY_LINE = 512
-"""Octets in one reply line, code and CRLF included (RFC 5321, 4.5.3.1.5)."""
+"""The most octets of a reply line, from its code to its CRLF (RFC 5321, 4.5.3.1.5)."""
 
 MAX_REPLY_LINES = 32
 """Lines in one reply that libmilter takes (smfi_setmlreply)."""
@@ -22,10 +22,10 @@ MAX_REPLY_LINES = 32
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The SMTP reply the client sees.
+    """What a client is answered.
 
-    ``code`` is the three-digit reply code (RFC 5321, 4.2) and ``status`` the enhanced status code (RFC 3463, 2);
-    their first digits must agree. A reply of several lines carries both on each.
+    ``code`` has three digits (RFC 5321, 4.2) and ``status`` is enhanced (RFC 3463, 2); both begin with the same digit,
+    and a reply of several lines has both on each.
     """
 
     code: int
@@ -33,14 +33,14 @@ class Reply:
     lines: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a reply that no SMTP client should ever see."""
+        """Raise ValueError for what would not be SMTP."""
         if not self.status.startswith(f"{self.code // 100}."):
-            raise ValueError(f"status `{self.status}` contradicts code {self.code}")
+            raise ValueError(f"code {self.code} with status `{self.status}`: they do not begin alike")
         room = MAX_REPLY_LINE - len(f"{self.code} {self.status} \r\n")
         if not 1 <= len(self.lines) <= MAX_REPLY_LINES or max(map(_length, self.lines)) > room:
             raise ValueError("a reply has 1 to 32 lines of 512 octets at most")
         if not all(line.isascii() and line.isprintable() and line for line in self.lines):
-            raise ValueError("reply text must be lines of printable ASCII")
+            raise ValueError("a reply is made of printable ASCII, and has no empty line")
 
     def __str__(self) -> str:
         """Return the reply as it stands on the wire, a line a line: `550-5.7.1 ...`, the last one with a space."""

@@ -15,7 +15,7 @@
 --        {0, n, used}    refused; the n-th window has no room, `used` messages are in it
 --        {-1}            refused; release.lua was here before us
 --
--- Redis runs a script alone, so no other host can count between our GET and our INCRBY.
+-- Nothing else runs in Redis meanwhile: what was read is still so when it is added to.
 
 local seen = redis.call('HMGET', KEYS[1], 'token', 'released')
 if seen[2] == ARGV[1] then

@@ -16,7 +16,7 @@ NAME = "subject"
 
 
 def check(message: Message, _account: Account) -> Iterator[Refusal]:
-    """Yield a refusal unless the one Subject field has visible text."""
+    """Yield a refusal for a Subject that is not there, there twice, or empty to the eye."""
     fields = message.all("Subject")
     if not fields:
         yield Refusal(NAME, BUILT_IN, "5.6.0", "no Subject field: send exactly one, with text in it")
