@@ -1,7 +1,6 @@
 """The daemon as a process, and a client that speaks Sendmail's milter protocol to it as Postfix does."""
 
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -101,6 +100,8 @@ class Daemon:
     redis_url: str
     process: "subprocess.Popen[bytes] | None" = None
     clients: list[Client] = field(default_factory=list)
+    spawned: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    """All that was started, so that none outlives its test."""
 
     def configure(self, text: str = POLICY, **settings: object) -> None:
         """Write the policy and the configuration."""
@@ -125,7 +126,8 @@ class Daemon:
         environment = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter"}
         command = [sys.executable, "-m", "franking", "milter", "--config", str(self.directory / "config.yaml")]
         with (self.directory / "log").open("ab") as log:
-            return subprocess.Popen(command, stderr=log, env=environment, start_new_session=True)
+            self.spawned.append(subprocess.Popen(command, stderr=log, env=environment, start_new_session=True))
+        return self.spawned[-1]
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
@@ -179,9 +181,9 @@ def daemon(directory: Path, redis_server: Any) -> Iterator[Daemon]:
     yield daemon
     for client in daemon.clients:
         client.close()
-    if daemon.process and daemon.process.poll() is None:
-        daemon.signal(signal.SIGTERM)
-        daemon.wait()
+    for process in daemon.spawned:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.fixture
