@@ -17,7 +17,7 @@ from franking.transaction import Transaction
 from franking_policy.model import Mode
 from franking_policy.shown import printable
 from franking_policy.source import Place
-from franking_policy.verdict import Accept, Outcome, Refusal, Reply
+from franking_policy.verdict import Accept, Discard, Outcome, Refusal, Reply
 
 log = logging.getLogger("franking")
 
@@ -49,6 +49,15 @@ def accepted(transaction: Transaction, accept: Accept) -> None:
     facts = {"size": record.size, "tags": len(record.tags), "removed": len(record.removed)}
     pairs = {name: str(number) for name, number in facts.items()}
     _line(transaction, logging.INFO, verdict="accept", **pairs, **_reported(accept.trace))
+
+
+def discarded(transaction: Transaction, discard: Discard) -> None:
+    """Log a message that is lost by the policy's own will: its client was told 250, and nobody will get it."""
+    checks = ",".join(dict.fromkeys(refusal.check for refusal in discard.refusals))
+    places = ",".join(dict.fromkeys(_short(refusal.place) for refusal in discard.refusals))
+    reasons = "; ".join(refusal.text for refusal in discard.refusals)
+    facts = {"event": discard.record.event, "check": checks, "at": places, "reason": reasons}
+    _line(transaction, logging.WARNING, verdict="discard", **facts)
 
 
 def _reported(trace: tuple[Outcome, ...]) -> dict[str, str]:
@@ -95,6 +104,8 @@ def _line(transaction: Transaction, level: int, **verdict: str) -> None:
         "sender": f"<{transaction.sender}>",
         "nrcpt": str(len(transaction.recipients)),
     }
+    if transaction.refused_recipients:
+        facts["nrcpt_refused"] = str(transaction.refused_recipients)
     pairs = " ".join(f"{name}={quoted(value)}" for name, value in (facts | verdict).items())
     log.log(level, "%s: %s", transaction.queue_id or "NOQUEUE", pairs)
 

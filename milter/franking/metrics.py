@@ -27,7 +27,7 @@ FAMILIES = {
     WORKERS: ("gauge", "Worker processes that run."),
 }
 
-VERDICTS = ("accept", "refuse", "tempfail", "aborted")
+VERDICTS = ("accept", "refuse", "discard", "tempfail", "aborted")
 RESULTS = ("loaded", "refused")
 
 
@@ -100,6 +100,11 @@ class Counters:
         """Count a message or a MAIL that was refused for good, once for each check that did."""
         checks = {refusal.check for refusal in refusals}
         self._add(_verdict("refuse"), *(_refusal(check, Mode.ENFORCE) for check in checks))
+
+    def discarded(self, refusals: Iterable[Refusal]) -> None:
+        """Count a message that was discarded while its client was told that it is accepted."""
+        checks = {refusal.check for refusal in refusals}
+        self._add(_verdict("discard"), *(_refusal(check, Mode.ENFORCE) for check in checks))
 
     def deferred(self) -> None:
         """Count a transaction whose client was told to try again later, for whatever reason."""

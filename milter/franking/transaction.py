@@ -17,9 +17,14 @@ class Transaction:
     sender: str
     """Envelope sender without angle brackets."""
     sasl_username: str = ""
+    endpoint: str = ""
+    """Where Postfix took it (`milter_macro_daemon_name`)."""
     account: Account | None = None
     """Who is judged; resolved at MAIL, so that a transaction ends under the policy it began with."""
     recipients: list[str] = field(default_factory=list)
+    """Those that were taken."""
+    refused_recipients: int = 0
+    """How many we refused at RCPT."""
     fields: list[Field] = field(default_factory=list)
     size: int = len("\r\n")
     """Octets so far; the blank line behind the header section is there from the start."""
@@ -44,4 +49,5 @@ class Transaction:
             size=self.size,
             received=received,
             token=secrets.token_hex(8),
+            endpoint=self.endpoint,
         )

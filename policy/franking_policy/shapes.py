@@ -163,6 +163,8 @@ class Key:
     meaning: str
     required: str = ""
     """Why the key must be there; empty if it need not."""
+    unless: str = ""
+    """Another key that will do instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,8 @@ class Table:
                 meant += hint
                 report.add(key_node, f"{label} has no key `{clipped(name)}`{hint}")
         for name, key in self.keys.items():
-            if key.required and name not in found and f"`{name}`" not in meant and _is_mapping(node):
+            absent = key.required and name not in found and key.unless not in found
+            if absent and f"`{name}`" not in meant and _is_mapping(node):
                 report.add(node, f"{label} has no `{name}` ({key.required})")
         return Value({name: value for name, value in found.items() if value}, report.place(node))
 

@@ -5,6 +5,7 @@ all the same; it is given back as soon as Redis answers again, and until then it
 """
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -160,6 +161,32 @@ class Ledger:
             raise Unavailable(_reason(error)) from error
         return None
 
+    def find_by_message_id(self, message_id: str, accounts: Iterable[str]) -> list[Record]:
+        """Return the records of the messages that came or left with ``message_id``, of ``accounts``, the oldest first.
+
+        Of many with the same one, each account's last 100. Raises Unavailable.
+        """
+        found: list[Record] = []
+        accounts = list(accounts)
+        ours = _queue_id_within(message_id)
+        try:
+            for start in range(0, len(accounts), LOOKUPS_AT_ONCE):
+                for account, queue_ids in self._with_message_id(message_id, accounts[start : start + LOOKUPS_AT_ONCE]):
+                    names = [keys.message(account, one) for one in (*queue_ids, *([ours] if ours else []))]
+                    found += (Record.from_json(json.loads(stored)) for stored in self._records(names))
+        except redis.RedisError as error:
+            raise Unavailable(_reason(error)) from error
+        return [record for record in found if message_id in (record.message_id, record.original_message_id)]
+
+    def _with_message_id(self, message_id: str, accounts: list[str]) -> list[tuple[str, list[str]]]:
+        pipeline = self._client.pipeline(transaction=False)
+        for account in accounts:
+            pipeline.zrange(keys.message_id(account, message_id), 0, -1)
+        return [
+            (account, [one.decode() for one in found])
+            for account, found in zip(accounts, pipeline.execute(), strict=True)
+        ]
+
     def recent(self, accounts: Iterable[str], since: datetime) -> Iterator[Record]:
         """Yield the records of messages that ``accounts`` sent since then, account by account, the oldest first.
 
@@ -198,8 +225,16 @@ class Ledger:
 
 def _receipt(record: Record, charges: tuple[Charge, ...], token: str) -> Granted:
     counters = (keys.counter(record.account, charge) for charge in charges)
-    names = (keys.message(record.account, record.queue_id), keys.messages(record.account), *counters)
+    account, message_id = record.account, record.original_message_id or record.message_id
+    indexes = (keys.messages(account), keys.message_id(account, message_id))
+    names = (keys.message(account, record.queue_id), *indexes, *counters)
     return Granted(names, token, record.queue_id, tuple(charge.messages for charge in charges))
+
+
+def _queue_id_within(message_id: str) -> str:
+    """Return the queue ID in a Message-ID of our own making, which is in no index; empty if it is not."""
+    found = re.match(r"<([0-9A-Za-z]+)\.[0-9a-f]{16}@", message_id)
+    return found[1] if found else ""
 
 
 def _outcome(verdict: int, numbers: list[int], receipt: Granted, charges: tuple[Charge, ...]) -> Granted | Exceeded:

@@ -1,0 +1,87 @@
+"""Allow a message no more recipients than the policy does, in all and by class.
+
+::
+
+    recipients_per_message: {total: 50, to: 50, cc: 10, bcc: 10}
+
+The classes count what To and Cc name; Bcc are recipients of the envelope that neither names. Too many in all are
+answered 452 at RCPT already (RFC 5321, 4.5.3.1.10), and recipients that a pending account may not write to 550.
+"""
+
+from collections.abc import Iterator
+
+from franking_policy.addresses import AddressError, Group, Mailbox, parse_address_list
+from franking_policy.domains import DomainError, to_ascii
+from franking_policy.message import Message
+from franking_policy.model import Account
+from franking_policy.rules import Setting
+from franking_policy.shown import shown
+from franking_policy.verdict import Refusal, Reply, published, refusal_reply, reply
+
+NAME = "recipients"
+
+
+def check(message: Message, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal for each limit that is exceeded, and for each recipient that may not be."""
+    limits = account.recipients_per_message
+    yield from _many("recipients", len(message.recipients), limits.total, "total")
+    for recipient in message.recipients if account.pending.own_domains.value else ():
+        yield from foreign(recipient, account)
+    if limits.to.value or limits.cc.value or limits.bcc.value:
+        yield from _by_class(message, account)
+
+
+def at_rcpt(recipient: str, taken: int, account: Account) -> Reply | None:
+    """Return what ``recipient`` is answered at RCPT, when ``taken`` others were taken; None if it is taken too."""
+    for refusal in foreign(recipient, account) if account.pending.own_domains.value else ():
+        return refusal_reply((published(refusal, account.texts),), "")
+    total = account.recipients_per_message.total.value
+    if total and taken >= total:
+        text = f"{total} recipients are the most of one message: send to the others with another"
+        return reply(452, "4.5.3", [text])
+    return None
+
+
+def foreign(recipient: str, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal unless ``recipient`` is in a verified domain of the account."""
+    try:
+        own = account.domains.own(to_ascii(recipient.rpartition("@")[2]))
+    except DomainError:
+        own = False
+    if not own:
+        text = (
+            f"recipient {shown(recipient)} is in no verified domain of account {account.name}, "
+            "which is not approved yet: ask the postmaster"
+        )
+        yield Refusal(NAME, account.pending.own_domains.place, "5.7.1", text, "foreign", recipient)
+
+
+def _many(what: str, count: int, limit: Setting[int], kind: str) -> Iterator[Refusal]:
+    if limit.value and count > limit.value:
+        text = f"{count} {what}: {limit.value} is the most of one message"
+        yield Refusal(NAME, limit.place, "5.5.3", text, "many", kind)
+
+
+def _by_class(message: Message, account: Account) -> Iterator[Refusal]:
+    limits = account.recipients_per_message
+    named: set[str] = set()
+    for name, limit in (("To", limits.to), ("Cc", limits.cc)):
+        try:
+            addresses = [address for field in message.all(name) for address in _mailboxes(field.value)]
+        except AddressError as error:
+            text = f"{name} does not parse, so its recipients cannot be counted: {error}"
+            yield Refusal(NAME, limit.place, "5.6.0", text, "malformed", name)
+            return
+        named.update(address.lower() for address in addresses)
+        yield from _many(f"recipients in {name}", len(addresses), limit, name.lower())
+    unnamed = sum(recipient.lower() not in named for recipient in message.recipients)
+    yield from _many("recipients named in neither To nor Cc", unnamed, limits.bcc, "bcc")
+
+
+def _mailboxes(value: bytes) -> Iterator[str]:
+    for address in parse_address_list(value):
+        match address:
+            case Mailbox():
+                yield address.address
+            case Group(_, mailboxes):
+                yield from (mailbox.address for mailbox in mailboxes)
