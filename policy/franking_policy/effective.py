@@ -23,7 +23,7 @@ class Row:
     @property
     def says_nothing(self) -> bool:
         """Tell whether it is a built-in setting that asks for nothing."""
-        return self.value in ("", 0, (), "no") and self.place == BUILT_IN
+        return self.value in ("", 0, (), "false") and self.place == BUILT_IN
 
     @property
     def text(self) -> str:
@@ -88,7 +88,7 @@ def claims(policy: Policy, account: str) -> Iterator[Row]:
 
 def _row(name: str, setting: Setting[Any]) -> Row:
     value = setting.value
-    return Row(name, {True: "yes", False: "no"}[value] if isinstance(value, bool) else value, setting.place)
+    return Row(name, {True: "true", False: "false"}[value] if isinstance(value, bool) else value, setting.place)
 
 
 def _rules(name: str, rules: Any) -> Iterator[Row]:
