@@ -18,7 +18,7 @@ def admit(policy: Policy, sasl_username: str, client_address: str, endpoint: str
     """
     account = policy.account_for(sasl_username, client_address)
     if account is None:
-        return Refusal(NAME, BUILT_IN, "5.7.1", _nobody(sasl_username, client_address), "unknown", sasl_username)
+        return Refusal(NAME, BUILT_IN, "5.7.1", _nobody(sasl_username, client_address))
     if account.status.value == Status.SUSPENDED or (
         account.status.value == Status.PENDING and not account.pending.allowed
     ):

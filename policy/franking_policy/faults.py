@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 KINDS: Mapping[str, tuple[str, ...]] = {
-    "account": ("unknown", "pending", "suspended"),
+    "account": ("pending", "suspended"),
     "from_domain": ("missing", "several", "malformed", "unverified"),
     "to": ("missing", "several"),
     "subject": ("missing", "several", "long"),

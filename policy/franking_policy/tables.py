@@ -34,6 +34,11 @@ METADATA = Table(
             exactly("json", "pairs"), "what those hold: a JSON object, or `key=value, key=value` (default `json`)"
         ),
         "member": Key(NAME, "the member of the JSON object that holds them (default none: the object itself)"),
+        "repeated": Key(
+            exactly("all", "first", "refuse"),
+            "what several of those mean: what all hold together (`all`), only the first counts (`first`), or a fault "
+            "(`refuse`) (default `all`)",
+        ),
         "duplicates": Key(
             exactly("refuse", "number"),
             "what becomes of a key that is there again, in any case: a fault, or a number behind it (default `refuse`)",

@@ -62,10 +62,15 @@ def _bounds(found: Mapping[str, str], rules: Metadata) -> Iterator[Fault]:
 
 def _pairs(message: Message, rules: Metadata, faults: list[Fault]) -> Iterator[tuple[str, str]]:
     prefix, several = rules.prefix.value.lower(), {name.lower() for name in rules.headers.value}
+    counting, seen = rules.repeated.value, 0
     for field in message.fields:
         name = field.name.lower()
         if name in several:
-            yield from (_object if rules.format.value == "json" else _listed)(field, rules, faults)
+            seen += 1
+            if seen == 1 or counting == "all":
+                yield from (_object if rules.format.value == "json" else _listed)(field, rules, faults)
+            elif seen == 2 and counting == "refuse":
+                faults.append(Fault("several", f"several {field.name} fields: send one", "repeated"))
         elif prefix and name.startswith(prefix):
             if key := field.name[len(prefix) :]:
                 yield key, field.text.strip()
