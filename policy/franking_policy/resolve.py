@@ -194,7 +194,11 @@ def _plain(value: Value) -> Any:
 
 
 def _texts(value: Value) -> tuple[str, ...]:
-    return tuple(item.what for item in value.what)
+    """Return the words of a list, each once in any case: a field that is named twice is one field."""
+    found: dict[str, str] = {}
+    for item in value.what:
+        found.setdefault(item.what.lower(), item.what)
+    return tuple(found.values())
 
 
 def _setting(value: Value) -> Setting[Any]:

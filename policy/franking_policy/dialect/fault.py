@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MOST_FAULTS = 30
+"""Faults of one kind of control field that are told: no reply has more lines, and a client could write a million."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

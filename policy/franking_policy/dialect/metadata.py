@@ -5,12 +5,15 @@ JSON object, or in pairs such as ``campaign=spring, region=north``.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 
-from franking_policy.dialect.fault import Fault
+from franking_policy.dialect.fault import MOST_FAULTS, Fault
 from franking_policy.dialect.json_object import NotAnObject, as_text, read_object
 from franking_policy.message import Field, Message
 from franking_policy.rules import Metadata
 from franking_policy.shown import shown
+
+Pair = tuple[str, str]
 
 
 def metadata_of(message: Message, rules: Metadata) -> Mapping[str, str]:
@@ -20,35 +23,43 @@ def metadata_of(message: Message, rules: Metadata) -> Mapping[str, str]:
 
 
 def read_metadata(message: Message, rules: Metadata) -> tuple[dict[str, str], list[Fault]]:
-    """Return the metadata of ``message``, in its order, and what is wrong with them."""
-    if not (rules.prefix.value or rules.headers.value):
-        return {}, []
+    """Return the metadata of ``message``, in its order, and what is wrong with them: the first `MOST_FAULTS`.
+
+    Where there are as many faults, nothing behind the last of them is read.
+    """
     faults: list[Fault] = []
     found: dict[str, str] = {}
-    taken: dict[str, int] = {}
-    for key, value in _pairs(message, rules, faults):
-        again = taken.get(key.lower(), -1) + 1
-        taken[key.lower()] = again
-        if again and rules.duplicates.value == "refuse":
-            faults.append(
-                Fault("several", f"metadata key {shown(key)} is there twice: send it once", "duplicates", key)
-            )
+    numbers: dict[str, int] = {}
+    for one in _pairs(message, rules) if rules.prefix.value or rules.headers.value else ():
+        if isinstance(one, Fault):
+            faults.append(one)
+        elif one[0].lower() in numbers and rules.duplicates.value == "refuse":
+            text = f"metadata key {shown(one[0])} is there twice: send it once"
+            faults.append(Fault("several", text, "duplicates", one[0]))
         else:
-            found[_free(key, again, found)] = value
-    return found, [*faults, *_bounds(found, rules)]
+            found[_free(one[0], numbers)] = one[1]
+        if len(faults) == MOST_FAULTS:
+            break
+    return found, list(islice(chain(faults, _bounds(found, rules)), MOST_FAULTS))
 
 
-def _free(key: str, number: int, taken: Mapping[str, str]) -> str:
-    """Return ``key`` with the first number behind it, from ``number`` on, under which nothing stands yet."""
-    lowered = {one.lower() for one in taken} if number else ()
-    while number and f"{key}{number}".lower() in lowered:
+def _free(key: str, numbers: dict[str, int]) -> str:
+    """Return ``key``, with a number behind it if it is taken: the first under which nothing stands yet.
+
+    ``numbers`` has every key that is taken, in lower case, with the number to try next: nothing is tried twice.
+    """
+    number = numbers.get(key.lower(), 0)
+    while number and f"{key}{number}".lower() in numbers:
         number += 1
-    return f"{key}{number or ''}"
+    free = f"{key}{number or ''}"
+    numbers[key.lower()] = number + 1
+    numbers.setdefault(free.lower(), 1)
+    return free
 
 
 def _bounds(found: Mapping[str, str], rules: Metadata) -> Iterator[Fault]:
     if len(found) > rules.most.value:
-        text = f"{len(found)} metadata: {rules.most.value} is the most, leave some out"
+        text = f"{len(found)} metadata keys: {rules.most.value} is the most, leave some out"
         yield Fault("many", text, "most", str(len(found)))
     for key, value in found.items():
         if len(key) > rules.longest_key.value:
@@ -60,7 +71,7 @@ def _bounds(found: Mapping[str, str], rules: Metadata) -> Iterator[Fault]:
             yield Fault("long", text, "longest_value", key)
 
 
-def _pairs(message: Message, rules: Metadata, faults: list[Fault]) -> Iterator[tuple[str, str]]:
+def _pairs(message: Message, rules: Metadata) -> Iterator[Pair | Fault]:
     prefix, several = rules.prefix.value.lower(), {name.lower() for name in rules.headers.value}
     counting, seen = rules.repeated.value, 0
     for field in message.fields:
@@ -68,32 +79,36 @@ def _pairs(message: Message, rules: Metadata, faults: list[Fault]) -> Iterator[t
         if name in several:
             seen += 1
             if seen == 1 or counting == "all":
-                yield from (_object if rules.format.value == "json" else _listed)(field, rules, faults)
+                yield from (_object if rules.format.value == "json" else _listed)(field, rules)
             elif seen == 2 and counting == "refuse":
-                faults.append(Fault("several", f"several {field.name} fields: send one", "repeated"))
+                yield Fault("several", f"several {field.name} fields: send one", "repeated")
         elif prefix and name.startswith(prefix):
             if key := field.name[len(prefix) :]:
                 yield key, field.text.strip()
             else:
-                faults.append(Fault("malformed", f"{field.name} has no key behind it", "prefix"))
+                yield Fault("malformed", f"{field.name} has no key behind it", "prefix")
 
 
-def _object(field: Field, rules: Metadata, faults: list[Fault]) -> Iterator[tuple[str, str]]:
+def _object(field: Field, rules: Metadata) -> Iterator[Pair | Fault]:
     try:
         found = read_object(field, rules.member.value)
     except NotAnObject as error:
-        faults.append(Fault("malformed", str(error), "format"))
+        yield Fault("malformed", str(error), "format")
         return
     if isinstance(found, dict):
-        yield from ((key, as_text(value)) for key, value in found.items())
+        for key, value in found.items():
+            if key.strip():
+                yield key, as_text(value)
+            else:
+                yield Fault("malformed", f"{field.name} has a member whose name is empty", "format")
     elif found is not None:
-        faults.append(Fault("malformed", f"`{rules.member.value}` in {field.name} is no object", "member"))
+        yield Fault("malformed", f"`{rules.member.value}` in {field.name} is no object", "member")
 
 
-def _listed(field: Field, _rules: Metadata, faults: list[Fault]) -> Iterator[tuple[str, str]]:
+def _listed(field: Field, _rules: Metadata) -> Iterator[Pair | Fault]:
     for pair in field.text.split(","):
         key, sign, value = (part.strip() for part in pair.partition("="))
         if key and sign:
             yield key, value
         elif pair.strip():
-            faults.append(Fault("malformed", f"{shown(pair.strip())} in {field.name} is no `key=value`", "format"))
+            yield Fault("malformed", f"{shown(pair.strip())} in {field.name} is no `key=value`", "format")

@@ -5,12 +5,16 @@ around a tag go, empty tags and repetitions too.
 """
 
 from collections.abc import Iterator
+from itertools import chain, islice
 
-from franking_policy.dialect.fault import Fault
-from franking_policy.dialect.json_object import NotAnObject, as_text, read_object
+from franking_policy.dialect.fault import MOST_FAULTS, Fault
+from franking_policy.dialect.json_object import NotAnObject, Number, read_object
 from franking_policy.message import Field, Message
 from franking_policy.rules import Tags
 from franking_policy.shown import shown
+
+MOST_JUDGED = 1000
+"""Tags that are looked at one by one: more than that is too many by any policy."""
 
 
 def tags_of(message: Message, rules: Tags) -> tuple[str, ...]:
@@ -19,7 +23,7 @@ def tags_of(message: Message, rules: Tags) -> tuple[str, ...]:
 
 
 def read_tags(message: Message, rules: Tags) -> tuple[tuple[str, ...], list[Fault]]:
-    """Return the tags of ``message``, in order, each once, and what is wrong with them."""
+    """Return the tags of ``message``, in order, each once, and what is wrong with them: the first `MOST_FAULTS`."""
     fields = [field for name in rules.headers.value for field in message.all(name)]
     if not fields:
         return (), []
@@ -28,8 +32,8 @@ def read_tags(message: Message, rules: Tags) -> tuple[tuple[str, ...], list[Faul
     for field in _counting(fields, rules, faults):
         written += _list(field, rules, len(fields), faults)
     tags = tuple(dict.fromkeys(tag for text in written if (tag := text.strip())))
-    faults += (fault for tag in tags for fault in faults_of_tag(tag, rules))
-    return tags, faults
+    of_tags = (fault for tag in tags[:MOST_JUDGED] for fault in faults_of_tag(tag, rules))
+    return tags, list(islice(chain(faults, of_tags), MOST_FAULTS))
 
 
 def faults_of_tag(tag: str, rules: Tags) -> Iterator[Fault]:
@@ -37,7 +41,7 @@ def faults_of_tag(tag: str, rules: Tags) -> Iterator[Fault]:
     if len(tag) > rules.longest.value:
         text = f"tag {shown(tag)} has {len(tag)} characters: {rules.longest.value} is the most"
         yield Fault("long", text, "longest", tag)
-    found = next((char for char in tag if _forbidden(char, rules.forbidden.value)), "")
+    found = next((char for char in tag[: rules.longest.value] if _forbidden(char, rules.forbidden.value)), "")
     if found:
         yield Fault("forbidden", f"tag {shown(tag)} holds {_named(found)}: leave it out", "forbidden", tag)
 
@@ -52,7 +56,8 @@ def _named(char: str) -> str:
 
 def _counting(fields: list[Field], rules: Tags, faults: list[Fault]) -> list[Field]:
     if len(fields) > 1 and rules.repeated.value == "refuse":
-        faults.append(Fault("several", f"{len(fields)} {fields[0].name} fields: send one", "repeated"))
+        names = " and ".join(dict.fromkeys(field.name for field in fields[:3]))
+        faults.append(Fault("several", f"{len(fields)} fields with tags ({names}): send one", "repeated"))
     return fields[:1] if rules.repeated.value in ("first", "refuse") else fields
 
 
@@ -74,8 +79,8 @@ def _member(field: Field, rules: Tags, faults: list[Fault]) -> list[str]:
         faults.append(Fault("malformed", str(error), "member"))
         return []
     listed = [] if found is None else found if isinstance(found, list) else [found]
-    if all(isinstance(one, str) for one in listed):
-        return [as_text(one) for one in listed]
+    if all(isinstance(one, str) and not isinstance(one, Number) for one in listed):
+        return listed
     text = f"`{rules.member.value}` in {field.name} is neither a string nor an array of strings"
     faults.append(Fault("malformed", text, "member"))
     return []
