@@ -91,6 +91,12 @@ def broken(transaction: Transaction, reply: Reply) -> None:
     log.error("this is a bug in Franking; the message was put off, not lost", exc_info=True)  # noqa: LOG014
 
 
+def recipient_broken(transaction: Transaction) -> None:
+    """Log the traceback of the current exception, for which a recipient was put off; the transaction goes on."""
+    reference = transaction.queue_id or "NOQUEUE"
+    log.error("%s: this is a bug in Franking; a recipient was put off, not lost", reference, exc_info=True)  # noqa: LOG014
+
+
 def aborted(transaction: Transaction) -> None:
     """Log a transaction that the client or Postfix ended before there was anything to judge."""
     _line(transaction, logging.INFO, verdict="aborted")
@@ -104,8 +110,9 @@ def _line(transaction: Transaction, level: int, **verdict: str) -> None:
         "sender": f"<{transaction.sender}>",
         "nrcpt": str(len(transaction.recipients)),
     }
-    if transaction.refused_recipients:
+    if transaction.refused_with:
         facts["nrcpt_refused"] = str(transaction.refused_recipients)
+        facts["rcpt_reply"] = _said(transaction.refused_with)
     pairs = " ".join(f"{name}={quoted(value)}" for name, value in (facts | verdict).items())
     log.log(level, "%s: %s", transaction.queue_id or "NOQUEUE", pairs)
 

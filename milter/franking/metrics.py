@@ -15,6 +15,7 @@ from franking_policy.verdict import Accept, Refusal
 
 TRANSACTIONS = "franking_transactions_total"
 REFUSALS = "franking_refusals_total"
+RECIPIENTS = "franking_recipients_refused_total"
 REDIS = "franking_redis_unavailable_total"
 RELOADS = "franking_policy_reloads_total"
 WORKERS = "franking_workers"
@@ -22,6 +23,7 @@ WORKERS = "franking_workers"
 FAMILIES = {
     TRANSACTIONS: ("counter", "Mail transactions by what became of them, as in the log."),
     REFUSALS: ("counter", "Messages that a check refused (enforce) or would have refused (report)."),
+    RECIPIENTS: ("counter", "Recipients refused at RCPT, for now or for good."),
     REDIS: ("counter", "Messages put off because Redis could not be asked."),
     RELOADS: ("counter", "Reloads of the policy: loaded, or refused because of its problems."),
     WORKERS: ("gauge", "Worker processes that run."),
@@ -46,6 +48,7 @@ def _result(result: str) -> str:
 SERIES = (
     *map(_verdict, VERDICTS),
     *(_refusal(check, mode) for check in (admit.NAME, *CHECKS) for mode in (Mode.ENFORCE, Mode.REPORT)),
+    RECIPIENTS,
     REDIS,
     *map(_result, RESULTS),
     WORKERS,
@@ -105,6 +108,10 @@ class Counters:
         """Count a message that was discarded while its client was told that it is accepted."""
         checks = {refusal.check for refusal in refusals}
         self._add(_verdict("discard"), *(_refusal(check, Mode.ENFORCE) for check in checks))
+
+    def recipient_refused(self) -> None:
+        """Count one recipient; its transaction is counted by itself, whatever becomes of it."""
+        self._add(RECIPIENTS)
 
     def deferred(self) -> None:
         """Count a transaction whose client was told to try again later, for whatever reason."""

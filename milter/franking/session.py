@@ -1,7 +1,8 @@
 """The milter's callbacks: one `Session` an SMTP connection.
 
-Until the end of the message, facts are gathered and no callback but MAIL's is answered: each answer would cost a
-round trip, so all others are negotiated away. libmilter may call from another thread each time, never from two at once.
+Until the end of the message, facts are gathered and no callback but MAIL's is answered, and RCPT's if the policy limits
+recipients: each answer would cost a round trip, so all others are negotiated away. libmilter may call from another
+thread each time, never from two at once.
 """
 
 import re
@@ -42,6 +43,7 @@ ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS
 
 UNAVAILABLE = Reply(451, "4.3.0", ("accounting is out of reach, the message was not accepted; try again later",))
 BROKEN = Reply(451, "4.3.0", ("internal error, the message was not accepted; try again later",))
+BROKEN_AT_RCPT = Reply(451, "4.3.0", ("internal error, the recipient was not accepted; try again later",))
 STOPPING = Reply(421, "4.3.2", ("service is restarting; connect again",))
 
 
@@ -107,7 +109,7 @@ class Session(Milter.Base):
         if isinstance(admitted, Refusal):
             return self._refuse(transaction, (admitted,))
         transaction.account = admitted
-        if too_large := size_refusal(admitted, _announced(esmtp)):
+        if too_large := size_refusal(admitted, _announced(esmtp), endpoint):
             return self._refuse(transaction, (too_large,))
         return self._begin(transaction, admitted)
 
@@ -131,15 +133,26 @@ class Session(Milter.Base):
         A connection from before a reload that brought the first limit gets its answer at the end of the message.
         """
         transaction = self._transaction
-        if transaction and transaction.account:
-            bare, account = _bare(recipient), transaction.account
-            answered = not self._protocol & Milter.P_NR_RCPT
-            answer = at_rcpt(bare, len(transaction.recipients), account) if answered else None
-            if answer:
-                transaction.refused_recipients += 1
-                return self._answer(answer)
-            transaction.recipients.append(bare)
+        if transaction is None:
+            return Milter.CONTINUE
+        try:
+            return self._take(transaction, _bare(recipient))
+        except Exception:  # noqa: BLE001  # a fault of ours must put the recipient off, and leave the others alone
+            maillog.recipient_broken(transaction)
+            return self._refuse_recipient(transaction, BROKEN_AT_RCPT)
+
+    def _take(self, transaction: Transaction, recipient: str) -> int:
+        answered = not self._protocol & Milter.P_NR_RCPT
+        account, endpoint = _account(transaction), transaction.endpoint
+        if answered and (answer := at_rcpt(recipient, len(transaction.recipients), account, endpoint)):
+            return self._refuse_recipient(transaction, answer)
+        transaction.recipients.append(recipient)
         return Milter.CONTINUE
+
+    def _refuse_recipient(self, transaction: Transaction, answer: Reply) -> int:
+        transaction.refuse_recipient(answer)
+        self._services.count.recipient_refused()
+        return self._answer(answer)
 
     @Milter.noreply
     @Milter.decode("bytes")
@@ -163,7 +176,7 @@ class Session(Milter.Base):
             raise RuntimeError("end of a message that never began")
         try:
             transaction.queue_id = self._queue_id()
-            return self._judge(transaction, transaction.account)
+            return self._judge(transaction, _account(transaction))
         except Exception:  # noqa: BLE001  # a fault of ours must put the message off, whatever it is
             return self._put_off(transaction)
         finally:
@@ -185,8 +198,7 @@ class Session(Milter.Base):
             raise RuntimeError("Postfix sent no queue ID: milter_end_of_data_macros lacks `i`")
         return queue_id
 
-    def _judge(self, transaction: Transaction, account: Account | None) -> int:
-        assert account is not None  # MAIL was refused otherwise
+    def _judge(self, transaction: Transaction, account: Account) -> int:
         message = transaction.message(self._services.clock())
         match decide(account, message):
             case Refuse() as refused:
@@ -270,6 +282,12 @@ class Session(Milter.Base):
     def _leave(self) -> None:
         self._transaction = None
         self._services.gate.leave()
+
+
+def _account(transaction: Transaction) -> Account:
+    """Return who is judged, which is known: MAIL was refused otherwise."""
+    assert transaction.account is not None
+    return transaction.account
 
 
 def _bare(path: str) -> str:

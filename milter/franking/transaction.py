@@ -7,6 +7,7 @@ from datetime import datetime
 from franking_policy.headers import MAX_FIELDS
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
+from franking_policy.verdict import Reply
 
 
 @dataclass(slots=True)
@@ -24,12 +25,19 @@ class Transaction:
     recipients: list[str] = field(default_factory=list)
     """Those that were taken."""
     refused_recipients: int = 0
-    """How many we refused at RCPT."""
+    """How many we refused at RCPT, for now or for good."""
+    refused_with: Reply | None = None
+    """What was said to the last of them."""
     fields: list[Field] = field(default_factory=list)
     size: int = len("\r\n")
     """Octets so far; the blank line behind the header section is there from the start."""
     queue_id: str = ""
     """Known from DATA on."""
+
+    def refuse_recipient(self, answer: Reply) -> None:
+        """Note that a recipient was answered so, and is none."""
+        self.refused_recipients += 1
+        self.refused_with = answer
 
     def add_field(self, name: str, value: bytes) -> None:
         """Take in a header field; Postfix hands folded lines over with a bare LF, which is CRLF on the wire."""

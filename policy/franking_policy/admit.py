@@ -2,8 +2,8 @@
 
 from franking_policy.checks import size, stream
 from franking_policy.checks.refusal import refusal_of
-from franking_policy.dialect.stream import at_endpoint
-from franking_policy.model import Account, Policy, Status
+from franking_policy.dialect.stream import at_endpoint, selectable
+from franking_policy.model import Account, Mode, Policy, Status
 from franking_policy.shown import shown
 from franking_policy.source import BUILT_IN
 from franking_policy.verdict import Refusal, published
@@ -28,10 +28,17 @@ def admit(policy: Policy, sasl_username: str, client_address: str, endpoint: str
     return published(refusal_of(stream.NAME, account, fault, "5.7.1"), account.texts) if fault else seen
 
 
-def size_refusal(account: Account, announced: int) -> Refusal | None:
-    """Return why a message of ``announced`` octets (the SIZE of MAIL, RFC 1870) is refused, None if it is not."""
-    refusal = next(size.judge(announced, account), None)
-    return refusal and published(refusal, account.texts)
+def size_refusal(account: Account, announced: int, endpoint: str = "") -> Refusal | None:
+    """Return why a message of ``announced`` octets (the SIZE of MAIL, RFC 1870) is refused, None if it is not.
+
+    Where the message may name its stream yet, it is refused if it is too large for all of them.
+    """
+    views = selectable(account, endpoint)
+    if any(view.checks[size.NAME].value != Mode.ENFORCE or not view.message_size.value for view in views):
+        return None
+    widest = max(views, key=lambda view: view.message_size.value)
+    refusal = next(size.judge(announced, widest), None)
+    return refusal and published(refusal, widest.texts)
 
 
 def _nobody(login: str, client_address: str) -> str:
