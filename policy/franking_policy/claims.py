@@ -1,12 +1,13 @@
 """What must hold between several places of a policy: nothing is claimed twice, and what is named is there."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from franking_policy.dialect.options import canonical
 from franking_policy.shapes import Value, did_you_mean
 from franking_policy.shown import clipped
 from franking_policy.source import Place, Problem
-from franking_policy.written import DEFAULT_PROFILE, Written, domains, items, members, networks
+from franking_policy.written import DEFAULT_PROFILE, Written, domains, endpoints_of, items, members, networks
 
 Claims = Callable[[Value], list[tuple[object, Place]]]
 
@@ -30,6 +31,7 @@ def contradictions(written: Written) -> Iterable[Problem]:
     yield from _unknown_profiles(written)
     for _, account in written.accounts:
         yield from _of_streams(written, account)
+        yield from _of_options(written, account)
 
 
 def _twice(found: list[tuple[str, Place]]) -> Iterable[Problem]:
@@ -65,22 +67,59 @@ def _unknown_profiles(written: Written) -> Iterable[Problem]:
 
 def _of_streams(written: Written, account: Value) -> Iterable[Problem]:
     layers = [*written.broader(account), account]
-    streams = {name: value for layer in layers for name, value in items(layer, "streams")}
+    streams: dict[str, list[Value]] = {}
+    for layer in layers:
+        for name, stream in items(layer, "streams"):
+            streams.setdefault(name, []).append(stream)
     for _, login in items(account, "logins"):
         yield from _unknown_stream(login.get("stream"), streams, "(write it under `streams` of the account)")
     selection = [table for layer in layers if (table := layer.get("stream_selection"))]
     for default in [default for table in selection if (default := table.get("default"))][-1:]:
         yield from _unknown_stream(default, streams, "(write it under `streams`)")
     for syntax in [syntax for table in selection if (syntax := table.get("syntax"))][-1:]:
-        for name, stream in items(account, "streams"):
+        for name, found in streams.items():
             if not re.fullmatch(syntax.what, name):
-                yield Problem(stream.place, f"stream `{name}` is not what `syntax` lets its name be at {syntax.place}")
-    endpoints: dict[str, str] = {}
-    for name, stream in streams.items():
-        for endpoint in members(stream, "endpoints"):
-            owner = endpoints.setdefault(endpoint.what, name)
+                where = f"`syntax` at {syntax.place}"
+                yield Problem(found[-1].place, f"stream `{name}` is not what {where} lets its name be")
+    yield from _shared_endpoints(streams)
+
+
+def _shared_endpoints(streams: Mapping[str, list[Value]]) -> Iterable[Problem]:
+    owners: dict[str, tuple[str, Place]] = {}
+    for name, layers in streams.items():
+        for endpoint in endpoints_of(layers):
+            owner, first = owners.setdefault(endpoint.what, (name, endpoint.place))
             if owner != name:
-                yield Problem(endpoint.place, f"endpoint `{endpoint.what}` is already given to stream `{owner}`")
+                later, earlier = max(endpoint.place, first), min(endpoint.place, first)
+                other = owner if earlier == first else name
+                message = f"endpoint `{endpoint.what}` is already given to stream `{other}` at {earlier}"
+                yield Problem(later, message)
+
+
+def _of_options(written: Written, account: Value) -> Iterable[Problem]:
+    """Yield what is wrong with the options of an account, of each of its streams and of each of its logins."""
+    broad = [*written.broader(account), account]
+    streams = [[*broad, stream] for layer in broad for _, stream in items(layer, "streams")]
+    logins = [[*broad, login] for _, login in items(account, "logins")]
+    for layers in (broad, *(chain for chain in (*streams, *logins) if chain[-1].get("options"))):
+        yield from _options_of(layers)
+
+
+def _options_of(layers: Iterable[Value]) -> Iterable[Problem]:
+    resolved: dict[str, dict[str, Value]] = {}
+    for layer in layers:
+        for name, option in items(layer, "options"):
+            what = option.what if isinstance(option.what, dict) else {"default": option}
+            resolved.setdefault(name, {}).update(what)
+    for name, set_ in resolved.items():
+        values = [value.what for value in set_["values"].what] if "values" in set_ else []
+        default, decides = set_.get("default"), set_.get("decides")
+        if values and default and default.what not in values:
+            meant = canonical(default.what, tuple(values))
+            hint = f" (did you mean `{meant}`?)" if meant else did_you_mean(default.what, values)
+            yield Problem(default.place, f"option `{name}` is `{default.what}`, which is none of its `values`{hint}")
+        if decides and decides.what == "later" and not values:
+            yield Problem(decides.place, f"option `{name}` has no `values`, of which one could be `later`")
 
 
 def _unknown_stream(stream: Value | None, known: Iterable[str], instead: str) -> Iterable[Problem]:

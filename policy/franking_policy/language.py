@@ -21,7 +21,6 @@ from franking_policy.tables import (
 )
 from franking_policy.words import (
     ADDRESS,
-    ANY,
     CONTROL,
     DOMAIN,
     DROPPABLE,
@@ -32,6 +31,7 @@ from franking_policy.words import (
     NETWORK,
     PATTERN,
     SAID,
+    SEEN,
     WORD,
     ZONE,
     exactly,
@@ -132,7 +132,7 @@ PER_LOGIN = {
     "to": Key(TO, "what To must be"),
     "reply_to": Key(REPLY_TO, "what Reply-To must be"),
     "refused_mailers": Key(
-        ListOf(ANY), "what no User-Agent or X-Mailer may hold, in any case (default none); a convention, no defence"
+        ListOf(SEEN), "what no User-Agent or X-Mailer may hold, in any case (default none); a convention, no defence"
     ),
     "answer": Key(ANSWER, "how a client is told that its message is refused"),
     "texts": Key(
@@ -199,7 +199,7 @@ ACCOUNT_TABLE = Table(
             "without one nothing can be sent",
             "addresses",
         ),
-        "addresses": Key(ListOf(ADDRESS), "single verified authors in other domains (default none)"),
+        "addresses": Key(ListOf(ADDRESS, least=1), "single verified authors in other domains (default none)"),
         "status": Key(
             exactly(*Status),
             "`active` (default); `pending` accounts may what `pending` says, `suspended` ones are refused at MAIL",

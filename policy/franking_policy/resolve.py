@@ -16,7 +16,7 @@ from franking_policy.quotas import Quota
 from franking_policy.rules import Setting, built_in
 from franking_policy.shapes import Value
 from franking_policy.source import BUILT_IN, Place, Problem
-from franking_policy.written import DEFAULT_PROFILE, Written, domains, items, members, networks
+from franking_policy.written import DEFAULT_PROFILE, Written, domains, endpoints_of, items, members, networks
 
 Settings = Mapping[str, Any]
 """Values for the attributes of an `Account`, by name, and what they are made of."""
@@ -115,12 +115,7 @@ def _on_stream(
 
 
 def _account(settings: Settings, streams: Mapping[str, Account], facts: Settings) -> Account:
-    endpoints = {
-        endpoint.what: name
-        for name, layers in settings["stream_layers"].items()
-        for layer in layers
-        for endpoint in members(layer, "endpoints")
-    }
+    endpoints = {one.what: name for name, layers in settings["stream_layers"].items() for one in endpoints_of(layers)}
     known = {name: settings[name] for name in ATTRIBUTES if name in settings}
     if known["status"].value == Status.PENDING:
         known["recipients_per_message"] = _stricter(known["recipients_per_message"], known["pending"])
@@ -133,9 +128,11 @@ ATTRIBUTES = tuple(field.name for field in dataclasses.fields(Account))
 
 
 def _stricter(limits: rules.Limits, pending: rules.Pending) -> rules.Limits:
-    """Return the limits of a pending account: its own where they are written, those of all others elsewhere."""
-    own = {name: limit for name in LIMITS if (limit := getattr(pending, name)).value}
-    return dataclasses.replace(limits, **own)
+    """Return the limits of a pending account: of its own and those of all accounts the stricter ones."""
+    pairs = {name: (getattr(limits, name), getattr(pending, name)) for name in LIMITS}
+    written = {name: [limit for limit in pair if limit.value] for name, pair in pairs.items()}
+    stricter = {name: min(found, key=lambda limit: limit.value) for name, found in written.items() if found}
+    return dataclasses.replace(limits, **stricter)
 
 
 LIMITS = tuple(field.name for field in dataclasses.fields(rules.Limits))

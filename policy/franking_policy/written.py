@@ -1,5 +1,6 @@
 """What stands in all files of a policy, before anything is made of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from franking_policy.model import Network
@@ -50,6 +51,12 @@ def members(mapping: Value, name: str) -> list[Value]:
     """Return the members of the list ``name`` in ``mapping``, none if it is not there."""
     found = mapping.get(name)
     return list(found.what) if found else []
+
+
+def endpoints_of(stream: Iterable[Value]) -> list[Value]:
+    """Return the endpoints of a stream by its layers, from the broad to the narrow: the last list that is written."""
+    lists = [found for layer in stream if (found := layer.get("endpoints"))]
+    return list(lists[-1].what) if lists else []
 
 
 def networks(account: Value) -> list[tuple[Network, Place]]:

@@ -37,6 +37,15 @@ accounts:
       one: {endpoints: [submission]}
       two: {type: broadcast, endpoints: [broadcasts], message_size: 50}
     logins: {streamed: {}, streamed-two: {stream: two}}
+  choosing:
+    domains: [choosing.example]
+    stream_selection: {headers: [X-Stream], default: narrow}
+    recipients_per_message: 1
+    message_size: 50
+    streams:
+      narrow: {endpoints: [narrow]}
+      wide: {recipients_per_message: 3, message_size: 1000}
+    logins: {choosing: {}}
 """
 WITHOUT_LIMITS = """\
 version: 1
@@ -251,6 +260,27 @@ def test_an_endpoint_gives_the_stream_from_mail_on(running: Any) -> None:
     assert (b"h", b"X-Franking-Stream\0one; type=transactional\0") in nowhere.end()
 
 
+def test_a_message_that_may_still_name_its_stream_is_not_refused_by_another_s_limits(running: Any) -> None:
+    """What the envelope may be is the most that any of the streams allows; the header section settles it."""
+    client, bound = running.session("submission"), running.session("narrow")
+    fields = (("From", b"b@choosing.example"), *MESSAGE[1:])
+    begun = client.mail("choosing", "<b@choosing.example>", "SIZE=1000")
+    answers = [client.recipient(f"<{name}@example.org>")[0] for name in "abcd"]
+    client.message(*fields, ("X-Stream", b"wide"))
+    wide = client.end("wide")
+    client.mail("choosing", "<b@choosing.example>")
+    client.recipient("<a@example.org>")
+    client.recipient("<b@example.org>")
+    client.message(*fields)
+    narrow = client.end("narrow")
+
+    assert (begun, answers, wide[-1]) == (CONTINUE, [b"c", b"c", b"c", b"y"], CONTINUE)
+    assert narrow[0][1].startswith(b"550-5.5.3 2 recipients: 1 is the most")
+    assert bound.mail("choosing", "<b@choosing.example>", "SIZE=51")[1].startswith(b"552 5.3.4 ")
+    bound.mail("choosing", "<b@choosing.example>")
+    assert [bound.recipient(f"<{name}@example.org>")[0] for name in "ab"] == [b"c", b"y"]
+
+
 def test_a_discarded_message_is_recorded_and_costs_nothing(running: Any, redis_server: Any) -> None:
     """The log shouts, for the client does not know."""
     client = running.session()
@@ -322,9 +352,9 @@ from franking.cli import main
 
 sound = session.at_rcpt
 
-def faulty(recipient, taken, account):
+def faulty(recipient, *facts):
     assert not recipient.startswith("bad")
-    return sound(recipient, taken, account)
+    return sound(recipient, *facts)
 
 session.at_rcpt = faulty
 sys.exit(main())

@@ -10,9 +10,6 @@ from franking_policy.message import Message
 from franking_policy.model import Account
 from franking_policy.shown import shown
 
-LONGEST_NAME = 64
-"""Characters of a stream's name."""
-
 
 def at_endpoint(account: Account, endpoint: str) -> tuple[Account, Fault | None]:
     """Return ``account`` on the stream that a transaction at ``endpoint`` begins with, and what speaks against it."""
@@ -30,6 +27,21 @@ def at_endpoint(account: Account, endpoint: str) -> tuple[Account, Fault | None]
     return account, Fault("conflict", text, "on_conflict", named)
 
 
+def selectable(account: Account, endpoint: str) -> tuple[Account, ...]:
+    """Return ``account``, as `at_endpoint` gave it, on every stream by which a message may go yet.
+
+    What is judged before the header section is seen is judged by all of them.
+    """
+    if _fixed(account, endpoint) or not account.stream_selection.headers.value:
+        return (account,)
+    return (account, *(view for view in account.streams.values() if view.stream_type != "inbound"))
+
+
+def _fixed(account: Account, endpoint: str) -> bool:
+    """Tell whether the stream is settled by login or endpoint, whatever the message says."""
+    return account.bound or endpoint in account.endpoints
+
+
 def chosen(account: Account, message: Message) -> tuple[Account, Fault | None]:
     """Return ``account`` on the stream by which ``message`` goes, and what is wrong with its choice."""
     fields = [field for name in account.stream_selection.headers.value for field in message.all(name)]
@@ -42,8 +54,7 @@ def chosen(account: Account, message: Message) -> tuple[Account, Fault | None]:
     name = names.pop()
     if name not in account.streams:
         return account, _unknown(field.name, name, account)
-    fixed = account.bound or message.endpoint in account.endpoints
-    if fixed and name != account.stream:
+    if _fixed(account, message.endpoint) and name != account.stream:
         if account.stream_selection.on_conflict.value == "override":
             return _sending(account)
         what = "login is" if account.bound else "endpoint is"
