@@ -70,7 +70,7 @@ def foreign(recipient: str, account: Account) -> Iterator[Refusal]:
 def _own(recipient: str, account: Account) -> bool:
     try:
         (mailbox,) = parse_mailbox_list(recipient.encode("utf-8", "surrogateescape"))
-        return account.domains.own(to_ascii(mailbox.domain))
+        return account.domains.own(to_ascii(mailbox.domain)) and not set(mailbox.local_part) & set("@%!")
     except (AddressError, DomainError, ValueError):
         return False
 
@@ -91,10 +91,19 @@ def _by_class(message: Message, account: Account) -> Iterator[Refusal]:
             text = f"{name} does not parse, so its recipients cannot be counted: {error}"
             yield Refusal(NAME, limit.place, "5.6.0", text, "malformed", name)
             return
-        named.update(address.lower() for address in addresses)
+        named.update(map(_spelling, addresses))
         yield from _many(f"recipients in {name}", len(addresses), limit, name.lower())
-    unnamed = sum(recipient.lower() not in named for recipient in message.recipients)
+    unnamed = sum(_spelling(recipient) not in named for recipient in message.recipients) if limits.bcc.value else 0
     yield from _many("recipients named in neither To nor Cc", unnamed, limits.bcc, "bcc")
+
+
+def _spelling(address: str) -> str:
+    """Return ``address`` in one of the ways in which it may be written: small letters, A-labels, few quotes."""
+    try:
+        (mailbox,) = parse_mailbox_list(address.encode("utf-8", "surrogateescape"))
+        return f"{mailbox.local_part}@{to_ascii(mailbox.domain)}".lower()
+    except (AddressError, DomainError, ValueError):
+        return address.lower()
 
 
 def _mailboxes(value: bytes) -> Iterator[str]:
