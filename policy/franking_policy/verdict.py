@@ -191,4 +191,5 @@ def answer_reply(refused: Refuse, queue_id: str) -> Reply:
 def quota_reply(account: Account, charge: Charge, used: int, now: datetime) -> Reply:
     """Return what a client is told whose message has no room in the window of ``charge``, of which ``used`` is used."""
     called = account.texts.get("quota")
-    return reply(451, "4.7.1", [*([called.value] if called else []), exceeded_text(account.name, charge, used, now)])
+    words = [called.value.replace("{seen}", str(used))] if called else []
+    return reply(451, "4.7.1", [*words, exceeded_text(account.name, charge, used, now)])
