@@ -116,7 +116,8 @@ def _options_of(layers: Iterable[Value]) -> Iterable[Problem]:
         default, decides = set_.get("default"), set_.get("decides")
         if values and default and default.what not in values:
             meant = canonical(default.what, tuple(values))
-            hint = f" (did you mean `{meant}`?)" if meant else did_you_mean(default.what, values)
+            close = f" (did you mean `{meant}`?)" if meant else did_you_mean(default.what, values)
+            hint = close or f": {', '.join(values[:10])}"
             yield Problem(default.place, f"option `{name}` is `{default.what}`, which is none of its `values`{hint}")
         if decides and decides.what == "later" and not values:
             yield Problem(decides.place, f"option `{name}` has no `values`, of which one could be `later`")

@@ -25,6 +25,17 @@ MEANT = {
     "active": ("yes", "true", "on", "enabled", "approved"),
     "suspended": ("no", "false", "off", "disabled", "blocked", "inactive"),
     "delete": ("remove", "drop", "strip"),
+    "strip": ("remove", "drop", "delete"),
+    "replace": ("new", "drop", "yes", "true"),
+    "refuse": ("reject",),
+    "override": ("login", "allow"),
+    "split": ("all",),
+    "all": ("split", "merge"),
+    "number": ("count", "rename", "append"),
+    "broadcast": ("marketing", "bulk", "newsletter"),
+    "always": ("yes", "true", "on"),
+    "never": ("no", "false", "off"),
+    "when_possible": ("always", "yes", "true", "on"),
 }
 """What authors write for some words."""
 
@@ -131,9 +142,10 @@ def _address(text: str) -> tuple[str, str]:
 
 
 def _control(text: str) -> str:
+    pattern = _droppable(text)
     if len(text.removesuffix("*")) < 3:
-        raise ValueError("that would be nearly every field")
-    return _droppable(text)
+        raise ValueError("that is too little of a name")
+    return pattern
 
 
 def _control_name(text: str) -> str:
@@ -173,11 +185,15 @@ DOMAIN = Text("a domain name", domain)
 ADDRESS = Text("one address", _address)
 NETWORK = Text("an IP network such as `192.0.2.0/24`", network)
 ZONE = Text("a time zone of the IANA database", zone)
-ANY = Text("text", str)
+ANY = Text("text", str, r"[\s\S]*")
 SEEN = matching(r".*[^\s].*", "text that can be seen")
 WORD = matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a word (letters, digits, `_`, `-`; at most 64)")
 SAID = Text("printable ASCII, at most 400 characters", _said)
 SYNTAX = Text("a regular expression", _syntax)
-FAULT = Text("a check, or a check and one of its faults, such as `from_domain.unverified`", _fault)
+FAULT = Text(
+    "a check, or a check and one of its faults, such as `from_domain.unverified`",
+    _fault,
+    "|".join(map(re.escape, sorted(FAULTS))),
+)
 NAME = matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name (letters, digits, `.`, `_`, `-`; at most 64)")
 LOGIN = matching(r"[^\x00-\x1f\x7f-\x9f]{1,255}", "a login's name (no control characters; at most 255)")

@@ -200,7 +200,7 @@ accounts:
 PENDING = "pending: {own_domains: true}"
 JSON = "{headers: [X-J], member: a}"
 URI = "<https://acme.example/u>"
-FOUND = {
+FOUND: dict[str, tuple[str, dict[str, str | None]]] = {
     "from_domain.missing": ("{}", {"From": None}),
     "from_domain.several": ("{}", {"From": "a@acme.example, b@acme.example"}),
     "from_domain.malformed": ("{}", {"From": "a"}),
