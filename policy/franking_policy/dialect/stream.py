@@ -6,7 +6,7 @@ the former override the latter.
 """
 
 from franking_policy.dialect.fault import Fault
-from franking_policy.message import Message
+from franking_policy.message import Field, Message
 from franking_policy.model import Account
 from franking_policy.shown import shown
 
@@ -47,10 +47,12 @@ def chosen(account: Account, message: Message) -> tuple[Account, Fault | None]:
     if account.bound and (fault := at_endpoint(account, message.endpoint)[1]):
         return account, fault  # which MAIL was not refused for, by the mode of the check
     fields = [field for name in account.stream_selection.headers.value for field in message.all(name)]
-    names = {field.text.strip() for field in fields}
-    if not names:
-        return _sending(account)
-    field = fields[0]
+    return _named(account, message, fields) if fields else _sending(account)
+
+
+def _named(account: Account, message: Message, fields: list[Field]) -> tuple[Account, Fault | None]:
+    """Return what `chosen` does where ``fields`` name the stream."""
+    field, names = fields[0], {field.text.strip() for field in fields}
     if len(names) > 1:
         return account, Fault("conflict", f"{field.name} names {len(names)} streams: name one", "headers")
     name = names.pop()
