@@ -15,6 +15,7 @@ import sys
 
 from franking.transaction import Transaction
 from franking_policy.model import Mode
+from franking_policy.record import Record
 from franking_policy.shown import printable
 from franking_policy.source import Place
 from franking_policy.verdict import Accept, Discard, Outcome, Refusal, Reply
@@ -25,11 +26,16 @@ log = logging.getLogger("franking")
 def configure() -> None:
     """Send all log lines to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    prefix = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s franking[%(process)d]: "
-    handler.setFormatter(_OneLine(f"{prefix}%(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    handler.setFormatter(_InJournal() if "JOURNAL_STREAM" in os.environ else _OneLine(STAMPED, "%Y-%m-%dT%H:%M:%S%z"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+STAMPED = "%(asctime)s franking[%(process)d]: %(message)s"
+
+PRIORITIES = {logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+"""syslog's, by ours (RFC 5424, 6.2.1)."""
 
 
 class _OneLine(logging.Formatter):
@@ -40,6 +46,14 @@ class _OneLine(logging.Formatter):
         return printable(super().format(record))
 
 
+class _InJournal(_OneLine):
+    """The same for systemd's journal, which takes a line's priority from its beginning: sd-daemon(3)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return f"<{PRIORITIES.get(record.levelno, 6)}>{super().format(record)}"
+
+
 def accepted(transaction: Transaction, accept: Accept) -> None:
     """Log a message that Postfix may queue: its size in octets, its tags, the fields taken out of it.
 
@@ -48,16 +62,24 @@ def accepted(transaction: Transaction, accept: Accept) -> None:
     record = accept.record
     facts = {"size": record.size, "tags": len(record.tags), "removed": len(record.removed)}
     pairs = {name: str(number) for name, number in facts.items()}
-    _line(transaction, logging.INFO, verdict="accept", **pairs, **_reported(accept.trace))
+    _line(transaction, logging.INFO, verdict="accept", **_stream(record), **pairs, **_reported(accept.trace))
 
 
 def discarded(transaction: Transaction, discard: Discard) -> None:
-    """Log a message that is lost by the policy's own will: its client was told 250, and nobody will get it."""
+    """Log a message that is lost by the policy's own will: its client was told 250, and nobody will get it.
+
+    ``by`` is the place that wants it so; an error, for those who look at nothing else.
+    """
     checks = ",".join(dict.fromkeys(refusal.check for refusal in discard.refusals))
     places = ",".join(dict.fromkeys(_short(refusal.place) for refusal in discard.refusals))
     reasons = "; ".join(refusal.text for refusal in discard.refusals)
     facts = {"event": discard.record.event, "check": checks, "at": places, "reason": reasons}
-    _line(transaction, logging.WARNING, verdict="discard", **facts)
+    by = _short(discard.answer.style.place)
+    _line(transaction, logging.ERROR, verdict="discard", by=by, **_stream(discard.record), **facts)
+
+
+def _stream(record: Record) -> dict[str, str]:
+    return {"stream": record.stream} if record.stream else {}
 
 
 def _reported(trace: tuple[Outcome, ...]) -> dict[str, str]:
@@ -72,7 +94,8 @@ def refused(transaction: Transaction, refusals: tuple[Refusal, ...], reply: Repl
     """Log a message that was refused for good, with the checks and the places that switched them on."""
     checks = ",".join(refusal.check for refusal in refusals)
     places = ",".join(dict.fromkeys(_short(refusal.place) for refusal in refusals))
-    _line(transaction, logging.WARNING, verdict="refuse", check=checks, at=places, reply=_said(reply))
+    whole = {} if reply.code >= 500 else {"reason": "; ".join(refusal.text for refusal in refusals)}
+    _line(transaction, logging.WARNING, verdict="refuse", check=checks, at=places, reply=_said(reply), **whole)
 
 
 def deferred(transaction: Transaction, check: str, place: Place, reply: Reply) -> None:

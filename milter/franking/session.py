@@ -208,10 +208,9 @@ class Session(Milter.Base):
 
     def _commit(self, transaction: Transaction, account: Account, passed: Accept | Discard, token: str) -> int:
         ledger = self._services.ledger
-        charges = passed.charges if isinstance(passed, Accept) else ()
         try:
             days = account.streams.get(passed.record.stream, account).record_days.value
-            outcome = ledger.commit(passed.record, charges, token, days, account.longest_record_days)
+            outcome = ledger.commit(passed.record, passed.charges, token, days, account.longest_record_days)
         except Unavailable as error:
             maillog.unavailable(transaction, str(error), UNAVAILABLE)
             self._services.count.unavailable()

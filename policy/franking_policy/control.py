@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from franking_policy.headers import QUEUE_ID, STREAM
 from franking_policy.model import Control
 from franking_policy.rules import Names
 
@@ -21,6 +22,7 @@ def _control(patterns: Names) -> Control:
 
 
 def _patterns(settings: Mapping[str, Any]) -> Iterator[str]:
+    yield from (QUEUE_ID, STREAM)  # whatever the stamps are called here, a forged one would be taken for ours elsewhere
     yield settings["queue_id_field"].value
     yield settings["stream_field"].value
     yield from settings["control_rules"].value

@@ -30,7 +30,8 @@ def decide(account: Account, message: Message) -> Decision:
     if not refusals:
         return _accept(account, message, trace)
     if account.answer.style.value == "report":
-        return Discard(refusals, _discarded(account, message, refusals), trace)
+        charged = charges(account, message.received)
+        return Discard(refusals, charged, _discarded(account, message, refusals), trace, account.answer)
     return Refuse(refusals, trace, account.answer)
 
 

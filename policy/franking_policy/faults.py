@@ -14,7 +14,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "options": (),
     "stream": ("unknown", "inbound", "conflict"),
     "unsubscribe": ("missing", "malformed", "several"),
-    "recipients": ("many", "foreign", "malformed"),
+    "recipients": ("many", "foreign"),
     "size": (),
     "mailer": (),
     "field_count": (),

@@ -43,7 +43,7 @@ class Record:
     removed: tuple[str, ...]
     """Names of the fields that were deleted, as written, each once, in the message's order."""
     stream: str = ""
-    """The stream that the login is bound to, empty if to none."""
+    """The stream by which it went, empty if by none."""
     reported: tuple[str, ...] = ()
     """What checks in mode `report` would have refused: name of the check, a colon, the text."""
     author: str | None = None

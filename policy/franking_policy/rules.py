@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
+from franking_policy.headers import TAGS, UNSUBSCRIBE
 from franking_policy.source import BUILT_IN, Place
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ Names = tuple[str, ...]
 class Tags:
     """Where a message's tags stand, and what a tag may be."""
 
-    headers: Setting[Names] = built_in(("X-Tags",))
+    headers: Setting[Names] = built_in((TAGS,))
     member: Setting[str] = built_in("")
     separator: Setting[str] = built_in(",")
     quotes: Setting[str] = built_in("keep")
@@ -79,7 +80,7 @@ class MessageId:
 class Unsubscribe:
     """What becomes List-Unsubscribe, and where there must be one."""
 
-    headers: Setting[Names] = built_in(("X-List-Unsubscribe",))
+    headers: Setting[Names] = built_in((UNSUBSCRIBE,))
     required: Setting[str] = built_in("never")
     post: Setting[str] = built_in("when_possible")
 
@@ -96,14 +97,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Pending(Limits):
-    """What an account may that is not approved yet: nothing, unless one of these is written."""
+    """What an account may that is not approved yet: nothing, unless one of these bounds it."""
 
     own_domains: Setting[bool] = built_in(False)  # noqa: FBT003  # it is the value of a setting
 
     @property
     def allowed(self) -> bool:
         """Tell whether a pending account may send at all."""
-        return any(getattr(self, field.name).place is not BUILT_IN for field in fields(self))
+        return any(getattr(self, field.name).value for field in fields(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,11 +143,17 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """The message may not pass, and the client is told that it does; the record says what became of it."""
+    """The message may not pass, and the client is told that it does; the record says what became of it.
+
+    It is charged like any that the client is told is accepted: a record costs what a record costs.
+    """
 
     refusals: tuple[Refusal, ...]
+    charges: tuple[Charge, ...]
     record: Record
     trace: tuple[Outcome, ...]
+    answer: Answer
+    """How the client is told, and the places that say so."""
 
 
 Decision = Accept | Refuse | Discard
@@ -167,7 +173,8 @@ def refusal_reply(refusals: tuple[Refusal, ...], queue_id: str) -> Reply:
     """
     statuses = [refusal.status for refusal in refusals]
     status = "5.7.1" if "5.7.1" in statuses else statuses[0]
-    texts = [text for refusal in refusals for text in (refusal.published, refusal.text) if text]
+    told = (text for refusal in refusals for text in (refusal.published, refusal.text) if text)
+    texts = list(dict.fromkeys(told))
     room = MAX_REPLY_LINES - 2
     more = [f"and {len(texts) - room} more"] if len(texts) > room else []
     reference = [f"reference {queue_id}"] if queue_id else []
@@ -175,16 +182,24 @@ def refusal_reply(refusals: tuple[Refusal, ...], queue_id: str) -> Reply:
     return reply(code, status, [*texts[:room], *more, *reference])
 
 
-def deferral_reply(refusals: tuple[Refusal, ...], prefix: str) -> Reply:
-    """Return a reply of one line, 450, with ``prefix`` and all ``refusals``, joined by commas."""
-    texts = ",".join(refusal.published or refusal.text for refusal in refusals)
-    return reply(450, "4.7.1", [f"{prefix} {texts}" if prefix else texts])
+def deferral_reply(refusals: tuple[Refusal, ...], prefix: str, queue_id: str) -> Reply:
+    """Return a reply of one line, 450, with ``prefix`` and as many whole ``refusals`` as it holds, joined by commas.
+
+    Where it does not hold them all, it says how many more there are, and the ``queue_id`` by which the log has them.
+    """
+    texts = [printable(refusal.published or refusal.text) for refusal in refusals]
+    for count in range(len(texts), 0, -1):
+        more = [f"and {len(texts) - count} more, reference {queue_id}"] if count < len(texts) else []
+        line = " ".join([*([prefix] if prefix else []), ",".join([*texts[:count], *more])])
+        if _length(line) <= MAX_REPLY_LINE - len("450 4.7.1 \r\n"):
+            break
+    return reply(450, "4.7.1", [line])
 
 
 def answer_reply(refused: Refuse, queue_id: str) -> Reply:
     """Return what a client is told of a message that is refused."""
     if refused.answer.style.value == "defer":
-        return deferral_reply(refused.refusals, refused.answer.prefix.value)
+        return deferral_reply(refused.refusals, refused.answer.prefix.value, queue_id)
     return refusal_reply(refused.refusals, queue_id)
 
 

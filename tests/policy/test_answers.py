@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_report_is_a_discarded_message_with_its_reasons(account: MakeAccount, 
         "subject: Subject is empty: put visible text into it",
     )
     assert (record.tags, record.removed, record.reported) == (("a",), (), ())
-    assert not hasattr(decision, "charges")
+    assert [charge.messages for charge in decision.charges] == [1]
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
 
@@ -160,7 +161,8 @@ def test_a_fault_s_own_text_comes_before_its_check_s_and_both_before_ours(
 def test_no_seen_value_breaks_a_reply(seen: str, text: str) -> None:
     """Whatever a client wrote: lines of printable ASCII, 512 octets at most, in every style."""
     refusal = published(Refusal("tags", BUILT_IN, "5.6.0", "text", "long", seen), {"tags": Setting(text, BUILT_IN)})
-    replies = (refusal_reply((refusal,) * 40, "ID"), deferral_reply((refusal,) * 40, "The prefix."))
+    refusals = tuple(replace(refusal, text=f"text {n}") for n in range(40))
+    replies = (refusal_reply(refusals, "ID"), deferral_reply(refusals, "The prefix.", "ID"))
 
     for reply in replies:
         for line in str(reply).splitlines():
@@ -231,7 +233,6 @@ FOUND: dict[str, tuple[str, dict[str, str | None]]] = {
     "unsubscribe.several": ("{}", {"List-Unsubscribe": URI, "X-List-Unsubscribe": URI}),
     "recipients.many": ("recipients_per_message: {to: 1}", {"To": "a@x.example, b@x.example"}),
     "recipients.foreign": (f"{{status: pending, {PENDING}}}", {}),
-    "recipients.malformed": ("recipients_per_message: {to: 1}", {"To": "a"}),
     "size": ("message_size: 1", {}),
     "mailer": ("refused_mailers: [KMail]", {"X-Mailer": "KMail"}),
     "field_count": ("{}", {f"X-{n}": "" for n in range(500)}),
@@ -257,3 +258,18 @@ def test_no_text_can_be_given_to_what_is_never_found() -> None:
     told_elsewhere = {"quota", "account", *(f"account.{kind}" for kind in KINDS["account"])}
 
     assert set(FOUND) | {name.partition(".")[0] for name in FOUND} | told_elsewhere == FAULTS
+
+
+def test_one_line_has_whole_faults_alone_and_says_how_many_more_there_are(
+    account: MakeAccount, message: MakeMessage
+) -> None:
+    """The log has the rest, under the reference."""
+    faulty = message(**FAULTY, X_Tags=",".join(f"{n}{'t' * 120}" for n in range(5)))
+    decision = decide(account("answer: {style: defer}", "tags: {longest: 100}"), faulty)
+
+    assert isinstance(decision, Refuse)
+    (line,) = answer_reply(decision, "4jW7Ng5yYPzJTyM").lines
+    told, more = line.rsplit(",and ", 1)
+    left = len(decision.refusals) - sum(refusal.text in told for refusal in decision.refusals)
+    assert 0 < left < len(decision.refusals)
+    assert more == f"{left} more, reference 4jW7Ng5yYPzJTyM"

@@ -36,6 +36,7 @@ OFF = ", ".join(
     f"{name}: off" for name in ("once", "tags", "metadata", "options", "stream", "unsubscribe", "to", "reply_to")
 )
 CONTROL = {"x-tag", "x-both", "x-vars", "x-stream", "x-keep-id", "x-un", "x-opens", "x-one", "x-q", "x-s"}
+CONTROL |= {"x-franking-queue-id", "x-franking-stream"}
 PREFIXES = ("x-meta-", "x-ctl-")
 POLICY = load([("a.yaml", (EVERYWHERE % OFF).encode())])
 

@@ -43,8 +43,9 @@ def outcome(account: Account, message: Message) -> str | None:
         *((f"{{{FLAG}}}", "", [("X-Opens", word)], "false") for word in ("false", "FALSE", "off", "No", "n", "0")),
         *(
             (f"{{{FLAG}}}", "", [("X-Opens", word)], "refused by options")
-            for word in ("", " ", "maybe", "2", "truee", "true, false", "ja", "\u0131", "true\0")
+            for word in ("maybe", "2", "truee", "true, false", "ja", "\u0131", "true\0")
         ),
+        *((f"{{{FLAG}}}", "", [("X-Opens", word)], None) for word in ("", " ", "\n ")),
         (f"{{{FLAG}}}", "", [("x-opens", "true"), ("X-TRACK-OPENS", "yes")], "true"),
         (f"{{{FLAG}}}", "", [("X-Opens", "true"), ("X-Track-Opens", "false")], "refused by options"),
         (f"{{{FLAG}}}", "", [("X-Opens", "true"), ("X-Opens", "maybe")], "refused by options"),
@@ -58,7 +59,7 @@ def outcome(account: Account, message: Message) -> str | None:
         (f"{{{FLAG}, default: true}}", "", [("X-Opens", "false")], "false"),
         (f"{{{FLAG}, default: true, decides: policy}}", "", [("X-Opens", "false")], "true"),
         (f"{{{FLAG}, decides: policy}}", "", [("X-Opens", "true")], None),
-        (f"{{{FLAG}, default: true, decides: policy}}", "", [("X-Opens", "maybe")], "refused by options"),
+        (f"{{{FLAG}, default: true, decides: policy}}", "", [("X-Opens", "maybe")], "true"),
         (f"{{{FLAG}, default: true, decides: later}}", "", [("X-Opens", "false")], "true"),
         (f"{{{FLAG}, default: false, decides: later}}", "", [("X-Opens", "true")], "true"),
         (f"{{{FLAG}, decides: later}}", "", [("X-Opens", "false")], "false"),

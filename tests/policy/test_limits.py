@@ -70,8 +70,10 @@ CLASSES = "recipients_per_message: {total: 4, to: 2, cc: 1, bcc: 1}"
             ["a", "b", "c", "c", "c"],
             ["5 recipients: 4 is the most of one m"],
         ),
-        ("nonsense", None, ["a"], ["To does not parse, so its recipients cannot be counted: "]),
-        ("a@x.example", "a@x.example, <", ["a"], ["Cc does not parse, so its recipients cannot be counted: "]),
+        ("nonsense", "", [], []),
+        ("John Q. Public <a@x.example>", "", ["a"], []),
+        ("Acme, Inc. <a@x.example>, b@x.example,", "c@x.example, <", ["a", "b", "c"], []),
+        ("a@x.example, b@x.example, c@x.example,", None, ["a"], ["3 recipients in To: 2 is the most of one message"]),
     ],
 )
 def test_recipients_are_counted_by_class(  # noqa: PLR0913, PLR0917  # a table
@@ -308,3 +310,14 @@ def test_an_account_without_any_author_is_none() -> None:
     """An empty list is no list."""
     with pytest.raises(PolicyError, match="`addresses` must have at least 1 item"):
         load([("a.yaml", b"version: 1\naccounts: {a: {addresses: [], logins: {l: {}}}}")])
+
+
+@pytest.mark.parametrize("pending", ["{own_domains: false}", "{}"])
+def test_a_pending_account_that_nothing_bounds_may_not_send(pending: str) -> None:
+    """What is written must hold it to something: a `false` does not."""
+    settings = f"status: pending, pending: {pending}, domains: [a.example], logins: {{a: {{}}}}"
+
+    refusal = admit(load([("a.yaml", f"version: 1\naccounts: {{a: {{{settings}}}}}".encode())]), "a", "")
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.fault == "pending"

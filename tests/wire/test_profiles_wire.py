@@ -281,7 +281,7 @@ def test_a_message_that_may_still_name_its_stream_is_not_refused_by_another_s_li
     assert [bound.recipient(f"<{name}@example.org>")[0] for name in "ab"] == [b"c", b"y"]
 
 
-def test_a_discarded_message_is_recorded_and_costs_nothing(running: Any, redis_server: Any) -> None:
+def test_a_discarded_message_is_recorded_and_charged(running: Any, redis_server: Any) -> None:
     """The log shouts, for the client does not know."""
     client = running.session()
     client.mail("acme-silent")
@@ -292,9 +292,10 @@ def test_a_discarded_message_is_recorded_and_costs_nothing(running: Any, redis_s
     record = json.loads(redis_server.client.hget("franking:v1:{acme}:message:gone", "record"))
     assert (record["verdict"], record["event"]) == ("discarded", "Shame")
     assert [text.split(":")[0] for text in record["refused"]] == ["from_domain", "subject"]
-    assert counted(redis_server) == []
+    assert counted(redis_server) == [b"1"]
     (line,) = lines(running, "gone:")
-    assert " verdict=discard event=Shame check=from_domain,subject at=" in line
+    assert " verdict=discard by=acme.yaml:" in line
+    assert " event=Shame check=from_domain,subject at=" in line
     assert "From address a@evil.example is in no verified domain" in line
 
 

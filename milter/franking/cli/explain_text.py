@@ -13,7 +13,7 @@ from franking_policy.message import Field
 from franking_policy.quotas import Charge
 from franking_policy.shown import visible
 from franking_policy.source import BUILT_IN, Place
-from franking_policy.verdict import Accept, Outcome
+from franking_policy.verdict import Accept, Discard, Outcome
 
 WORDS = {"passes": "passes", "refused": "refused", "reported": "would be refused (report)", "off": "off"}
 
@@ -26,7 +26,7 @@ def as_text(judged: Judged, unknown: str, colour: Colour) -> str:
         ("quotas", [*_quotas(judged, unknown)]),
         ("record", [*_record(judged)]),
         ("headers", [*_headers(judged, colour)]),
-        ("reply", str(judged.reply).splitlines()),
+        ("reply", [*str(judged.reply).splitlines(), *_discarded(judged)]),
     ]
     return "\n".join(_block(title, lines) for title, lines in blocks if lines)
 
@@ -40,6 +40,9 @@ def _who(judged: Judged) -> Iterator[str]:
     way = f"login {visible(asked.login)}" if asked.login else f"client {asked.client}, without a login"
     account = judged.account
     yield f"{way}: {f'account {account.name}' if account else 'may not send, refused at MAIL'}"
+    if asked.endpoint:
+        own = account and account.endpoints.get(asked.endpoint)
+        yield f"endpoint {visible(asked.endpoint)}: {f'of stream {own}' if own else 'of no stream of the account'}"
     if account and account.stream:
         yield f"stream {account.stream} ({account.stream_type})"
     if account:
@@ -70,7 +73,7 @@ def _set_at(place: Place) -> str:
 
 
 def _quotas(judged: Judged, unknown: str) -> Iterator[str]:
-    if not isinstance(judged.decision, Accept):
+    if not isinstance(judged.decision, Accept | Discard):
         yield "nothing is charged: what is refused costs nothing"
     elif not judged.charges:
         yield "none"
@@ -100,6 +103,11 @@ def _record(judged: Judged) -> Iterator[str]:
         yield f"removed     {visible(', '.join(record.removed)) or '(nothing)'}"
         yield from (f"reported    {visible(text)}" for text in record.reported)
         yield from (f"discarded   {visible(f'{record.event}: {text}')}" for text in record.refused)
+
+
+def _discarded(judged: Judged) -> Iterator[str]:
+    if isinstance(judged.decision, Discard):
+        yield f"and the message is discarded, by `answer.style`{_set_at(judged.decision.answer.style.place)}"
 
 
 def _headers(judged: Judged, colour: Colour) -> Iterator[str]:

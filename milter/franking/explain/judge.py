@@ -88,7 +88,7 @@ class Judged:
     @property
     def charges(self) -> tuple[Charge, ...]:
         """What the message would be charged; nothing if it is refused."""
-        return self.decision.charges if isinstance(self.decision, Accept) else ()
+        return self.decision.charges if isinstance(self.decision, Accept | Discard) else ()
 
     @property
     def leaving(self) -> tuple[Field, ...]:

@@ -4,11 +4,13 @@
 
     recipients_per_message: {total: 50, to: 50, cc: 10, bcc: 10}
 
-The classes count what To and Cc name; Bcc are recipients of the envelope that neither names. Too many in all are
+The classes count what To and Cc name, as far as that can be told; Bcc are recipients of the envelope that neither
+names. Too many in all are
 answered 452 at RCPT already (RFC 5321, 4.5.3.1.10), and recipients that a pending account may not write to 550, if
 the check's mode is `enforce`.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -16,13 +18,15 @@ from franking_policy.addresses import AddressError, Group, Mailbox, parse_addres
 from franking_policy.dialect.fault import MOST_FAULTS
 from franking_policy.dialect.stream import selectable
 from franking_policy.domains import DomainError, to_ascii
-from franking_policy.message import Message
+from franking_policy.message import Field, Message
 from franking_policy.model import Account, Mode
 from franking_policy.rules import Setting
 from franking_policy.shown import shown
 from franking_policy.verdict import Refusal, Reply, published, refusal_reply, reply
 
 NAME = "recipients"
+
+_LOOKS_LIKE_ONE = re.compile(r'[^\s<>,;:"()@]+@[^\s<>,;:"()@]+')
 
 
 def check(message: Message, account: Account) -> Iterator[Refusal]:
@@ -85,12 +89,7 @@ def _by_class(message: Message, account: Account) -> Iterator[Refusal]:
     limits = account.recipients_per_message
     named: set[str] = set()
     for name, limit in (("To", limits.to), ("Cc", limits.cc)):
-        try:
-            addresses = [address for field in message.all(name) for address in _mailboxes(field.value)]
-        except AddressError as error:
-            text = f"{name} does not parse, so its recipients cannot be counted: {error}"
-            yield Refusal(NAME, limit.place, "5.6.0", text, "malformed", name)
-            return
+        addresses = [address for field in message.all(name) for address in _addresses(field)]
         named.update(map(_spelling, addresses))
         yield from _many(f"recipients in {name}", len(addresses), limit, name.lower())
     unnamed = sum(_spelling(recipient) not in named for recipient in message.recipients) if limits.bcc.value else 0
@@ -104,6 +103,14 @@ def _spelling(address: str) -> str:
         return f"{mailbox.local_part}@{to_ascii(mailbox.domain)}".lower()
     except (AddressError, DomainError, ValueError):
         return address.lower()
+
+
+def _addresses(field: Field) -> list[str]:
+    """Return the addresses that ``field`` names; where it does not parse, all that looks like one."""
+    try:
+        return list(_mailboxes(field.value))
+    except AddressError:
+        return _LOOKS_LIKE_ONE.findall(field.text)
 
 
 def _mailboxes(value: bytes) -> Iterator[str]:

@@ -37,7 +37,9 @@ def read_options(message: Message, account: Account) -> tuple[dict[str, str], li
 
 def _said(message: Message, rules: Option) -> tuple[str, list[Fault]]:
     """Return what the message says in the words of ``values``; nothing if it says nothing, or not what may be said."""
-    fields = [field for name in rules.headers.value for field in message.all(name)]
+    if rules.decides.value == "policy":
+        return "", []
+    fields = [field for name in rules.headers.value for field in message.all(name) if field.text.strip()]
     words = {word for field in fields if (word := canonical(field.text.strip(), rules.values.value)) is not None}
     unknown = [field for field in fields if canonical(field.text.strip(), rules.values.value) is None]
     if unknown:

@@ -46,7 +46,9 @@ def chosen(account: Account, message: Message) -> tuple[Account, Fault | None]:
     """Return ``account`` on the stream by which ``message`` goes, and what is wrong with its choice."""
     if account.bound and (fault := at_endpoint(account, message.endpoint)[1]):
         return account, fault  # which MAIL was not refused for, by the mode of the check
-    fields = [field for name in account.stream_selection.headers.value for field in message.all(name)]
+    fields = [
+        field for name in account.stream_selection.headers.value for field in message.all(name) if field.text.strip()
+    ]
     return _named(account, message, fields) if fields else _sending(account)
 
 

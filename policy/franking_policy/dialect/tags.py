@@ -65,11 +65,16 @@ def _list(field: Field, rules: Tags, count: int, faults: list[Fault]) -> list[st
     if rules.member.value:
         return _member(field, rules, faults)
     text = field.text.strip()
-    if rules.quotes.value == "strip" and len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
     if rules.separator.value == "none" or (rules.repeated.value == "whole" and count > 1):
-        return [text]
-    return text.split(rules.separator.value)
+        return [_unquoted(text, rules)]
+    whole = _unquoted(text, rules)
+    return [_unquoted(tag.strip(), rules) for tag in whole.split(rules.separator.value)]
+
+
+def _unquoted(text: str, rules: Tags) -> str:
+    """Return ``text`` without one pair of quotes around it, if they go and there is none within."""
+    quoted = rules.quotes.value == "strip" and len(text) > 1 and text[0] == text[-1] == '"'
+    return text[1:-1] if quoted and '"' not in text[1:-1] else text
 
 
 def _member(field: Field, rules: Tags, faults: list[Fault]) -> list[str]:
