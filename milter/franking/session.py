@@ -14,7 +14,7 @@ import Milter
 
 from franking import maillog
 from franking.gate import Gate
-from franking.ledger import Exceeded, Granted, Ledger, Unavailable
+from franking.ledger import Exceeded, Granted, Ledger, Unavailable, Unmetered
 from franking.metrics import Counters
 from franking.transaction import Transaction
 from franking_policy.admit import admit
@@ -174,18 +174,22 @@ class Session(Milter.Base):
         match outcome:
             case Exceeded():
                 return self._over_quota(transaction, account, outcome, self._services.clock())
-            case Granted():
+            case Granted() | Unmetered():
                 return self._accept(transaction, accept, outcome)
 
-    def _accept(self, transaction: Transaction, accept: Accept, granted: Granted) -> int:
+    def _accept(self, transaction: Transaction, accept: Accept, granted: Granted | Unmetered) -> int:
         try:
             for edit in accept.edits:
                 self._edit(edit)
         except BaseException:
             self._services.ledger.release(granted)
             raise
-        maillog.accepted(transaction, accept)
-        self._services.count.accepted(accept)
+        if isinstance(granted, Unmetered):
+            maillog.unmetered(transaction, accept, granted.reason)
+            self._services.count.unmetered(accept)
+        else:
+            maillog.accepted(transaction, accept)
+            self._services.count.accepted(accept)
         # Not ACCEPT: a milter behind us has still to see the message.
         return Milter.CONTINUE
 

@@ -48,6 +48,8 @@ class Record:
     """What checks in mode `report` would have refused: name of the check, a colon, the text."""
     author: str | None = None
     """The one address in From, empty if From is not one that parses; None in records of before this was kept."""
+    unmetered: bool = False
+    """Whether it was accepted while Redis was away, and counted later without regard to its quota."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON's types."""

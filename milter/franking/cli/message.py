@@ -50,7 +50,7 @@ def run_show(options: argparse.Namespace) -> int:
     """Print the record and return the exit status."""
     settings = config.load(options.config)
     accounts = [options.account] if options.account else load_directory(settings.policy).accounts
-    record = Ledger(connect(settings.redis_url, PATIENCE)).find(options.queue_id, accounts)
+    record = Ledger(connect(settings.redis, PATIENCE)).find(options.queue_id, accounts)
     if record is None:
         print(
             f"franking: no record of {options.queue_id}: it was not accepted here, is no longer kept, or its account "
@@ -80,5 +80,6 @@ def as_text(record: Record) -> str:
         ("size", f"{record.size} octets"),
         ("removed", ", ".join(record.removed) or "(nothing)"),
         *(("reported", text) for text in record.reported),
+        *([("metered", "no: it was accepted while Redis was away, and counted later")] if record.unmetered else []),
     ]
     return "\n".join(f"{name:<10}  {visible(value)}" for name, value in rows)

@@ -20,3 +20,8 @@ def message(account: str, queue_id: str) -> str:
 def messages(account: str) -> str:
     """Return the key of the index of an account's records, by the time they were received."""
     return f"franking:v1:{{{account}}}:messages"
+
+
+def probe(key: str) -> str:
+    """Return a key on the node of ``key``, for a write that tells whether the node takes any."""
+    return f"{key[: key.index('}') + 1]}:probe"
