@@ -13,6 +13,7 @@ import os
 import pwd
 import re
 import time
+from pathlib import Path
 from subprocess import Popen
 
 from .errors import StackError
@@ -58,11 +59,16 @@ def delivered(layout: Layout, queue_id: str, timeout: float) -> bytes:
         if time.monotonic() > deadline:
             raise StackError(f"{queue_id} was not delivered in {timeout:g} s: see {layout.log('postfix')}")
         time.sleep(0.05)
-    for file in sorted(layout.sink.iterdir(), reverse=True):
-        message = _message(file.read_bytes())
-        if _queue_id(message) == queue_id.encode():
-            return message
-    raise StackError(f"{queue_id} has left the queue, but not for the sink: see {layout.log('postfix')}")
+    message = find(layout.sink, queue_id)
+    if message is None:
+        raise StackError(f"{queue_id} has left the queue, but not for the sink: see {layout.log('postfix')}")
+    return message
+
+
+def find(directory: Path, queue_id: str) -> bytes | None:
+    """Return the message that Postfix knew by this queue ID, of those that a smtp-sink wrote to ``directory``."""
+    messages = (_message(file.read_bytes()) for file in sorted(directory.iterdir(), reverse=True))
+    return next((message for message in messages if _queue_id(message) == queue_id.encode()), None)
 
 
 def _message(dump: bytes) -> bytes:

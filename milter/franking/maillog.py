@@ -19,7 +19,7 @@ from franking_policy.model import Mode
 from franking_policy.record import Record
 from franking_policy.shown import printable
 from franking_policy.source import Place
-from franking_policy.verdict import Accept, Outcome, Refusal, Reply
+from franking_policy.verdict import Accept, Discard, Outcome, Refusal, Reply
 
 log = logging.getLogger("franking")
 
@@ -59,6 +59,15 @@ def _facts(accept: Accept) -> dict[str, str]:
     record = accept.record
     facts = {"size": record.size, "tags": len(record.tags), "removed": len(record.removed)}
     return {name: str(number) for name, number in facts.items()} | _reported(accept.trace)
+
+
+def discarded(transaction: Transaction, discard: Discard) -> None:
+    """Log a message that is lost by the policy's own will: its client was told 250, and nobody will get it."""
+    checks = ",".join(dict.fromkeys(refusal.check for refusal in discard.refusals))
+    places = ",".join(dict.fromkeys(_short(refusal.place) for refusal in discard.refusals))
+    reasons = "; ".join(refusal.text for refusal in discard.refusals)
+    facts = {"event": discard.record.event, "check": checks, "at": places, "reason": reasons}
+    _line(transaction, logging.WARNING, verdict="discard", **facts)
 
 
 def _reported(trace: tuple[Outcome, ...]) -> dict[str, str]:
@@ -122,6 +131,12 @@ def broken(transaction: Transaction, reply: Reply) -> None:
     log.error("this is a bug in Franking; the message was put off, not lost", exc_info=True)  # noqa: LOG014
 
 
+def recipient_broken(transaction: Transaction) -> None:
+    """Log the traceback of the current exception, for which a recipient was put off; the transaction goes on."""
+    reference = transaction.queue_id or "NOQUEUE"
+    log.error("%s: this is a bug in Franking; a recipient was put off, not lost", reference, exc_info=True)  # noqa: LOG014
+
+
 def aborted(transaction: Transaction) -> None:
     """Log a transaction that the client or Postfix ended before there was anything to judge."""
     _line(transaction, logging.INFO, verdict="aborted")
@@ -135,6 +150,9 @@ def _line(transaction: Transaction, level: int, **verdict: str) -> None:
         "sender": f"<{transaction.sender}>",
         "nrcpt": str(len(transaction.recipients)),
     }
+    if transaction.refused_with:
+        facts["nrcpt_refused"] = str(transaction.refused_recipients)
+        facts["rcpt_reply"] = _said(transaction.refused_with)
     pairs = " ".join(f"{name}={quoted(value)}" for name, value in (facts | verdict).items())
     log.log(level, "%s: %s", transaction.queue_id or "NOQUEUE", pairs)
 

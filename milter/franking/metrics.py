@@ -15,6 +15,7 @@ from franking_policy.verdict import Accept, Refusal
 
 TRANSACTIONS = "franking_transactions_total"
 REFUSALS = "franking_refusals_total"
+RECIPIENTS = "franking_recipients_refused_total"
 REDIS = "franking_redis_unavailable_total"
 REDIS_UP = "franking_redis_up"
 UNMETERED = "franking_unmetered_total"
@@ -25,6 +26,7 @@ WORKERS = "franking_workers"
 FAMILIES = {
     TRANSACTIONS: ("counter", "Mail transactions by what became of them, as in the log."),
     REFUSALS: ("counter", "Messages that a check refused (enforce) or would have refused (report)."),
+    RECIPIENTS: ("counter", "Recipients refused at RCPT, for now or for good."),
     REDIS: ("counter", "Messages put off because Redis could not be asked."),
     REDIS_UP: ("gauge", "1 while every worker finds Redis in order, as far as it has asked, else 0."),
     UNMETERED: ("counter", "Messages accepted while Redis was away, to be counted and recorded later."),
@@ -33,7 +35,7 @@ FAMILIES = {
     WORKERS: ("gauge", "Worker processes that run."),
 }
 
-VERDICTS = ("accept", "refuse", "tempfail", "aborted")
+VERDICTS = ("accept", "refuse", "discard", "tempfail", "aborted")
 RESULTS = ("loaded", "refused")
 
 
@@ -52,6 +54,7 @@ def _result(result: str) -> str:
 SERIES = (
     *map(_verdict, VERDICTS),
     *(_refusal(check, mode) for check in (admit.NAME, *CHECKS) for mode in (Mode.ENFORCE, Mode.REPORT)),
+    RECIPIENTS,
     REDIS,
     REDIS_UP,
     UNMETERED,
@@ -127,6 +130,15 @@ class Counters:
         """Count a message or a MAIL that was refused for good, once for each check that did."""
         checks = {refusal.check for refusal in refusals}
         self._add(_verdict("refuse"), *(_refusal(check, Mode.ENFORCE) for check in checks))
+
+    def discarded(self, refusals: Iterable[Refusal]) -> None:
+        """Count a message that was discarded while its client was told that it is accepted."""
+        checks = {refusal.check for refusal in refusals}
+        self._add(_verdict("discard"), *(_refusal(check, Mode.ENFORCE) for check in checks))
+
+    def recipient_refused(self) -> None:
+        """Count one recipient; its transaction is counted by itself, whatever becomes of it."""
+        self._add(RECIPIENTS)
 
     def deferred(self) -> None:
         """Count a transaction whose client was told to try again later, for whatever reason."""

@@ -1,9 +1,11 @@
 """The milter's callbacks: one `Session` an SMTP connection.
 
-Until the end of the message, facts are gathered and no callback but MAIL's is answered: each answer would cost a
-round trip, so all others are negotiated away. libmilter may call from another thread each time, never from two at once.
+Until the end of the message, facts are gathered and no callback but MAIL's is answered, and RCPT's if the policy limits
+recipients: each answer would cost a round trip, so all others are negotiated away. libmilter may call from another
+thread each time, never from two at once.
 """
 
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +19,31 @@ from franking.gate import Gate
 from franking.ledger import Exceeded, Granted, Ledger, Unavailable, Unmetered
 from franking.metrics import Counters
 from franking.transaction import Transaction
-from franking_policy.admit import admit
+from franking_policy.admit import admit, size_refusal
+from franking_policy.checks.recipients import at_rcpt
 from franking_policy.decide import charges, decide
 from franking_policy.model import Account, Policy
 from franking_policy.source import BUILT_IN, Place
-from franking_policy.verdict import Accept, Add, Delete, HeaderEdit, Refusal, Refuse, Reply, quota_reply, refusal_reply
+from franking_policy.verdict import (
+    Accept,
+    Add,
+    Delete,
+    Discard,
+    HeaderEdit,
+    Refusal,
+    Refuse,
+    Reply,
+    answer_reply,
+    quota_reply,
+    refusal_reply,
+)
 
 ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS
 """All that we may do to a message."""
 
 UNAVAILABLE = Reply(451, "4.3.0", ("accounting is out of reach, the message was not accepted; try again later",))
 BROKEN = Reply(451, "4.3.0", ("internal error, the message was not accepted; try again later",))
+BROKEN_AT_RCPT = Reply(451, "4.3.0", ("internal error, the recipient was not accepted; try again later",))
 STOPPING = Reply(421, "4.3.2", ("service is restarting; connect again",))
 
 
@@ -60,9 +76,14 @@ class Session(Milter.Base):
         self._transaction: Transaction | None = None
 
     def negotiate(self, opts: list[int]) -> int:
-        """Agree with Postfix on the least: pymilter sees to the steps, and edits of header fields are all we may do."""
+        """Agree with Postfix on the least: pymilter sees to the steps, and edits of header fields are all we may do.
+
+        RCPT is answered only if some account's recipients are limited: each answer is a round trip.
+        """
         answer = super().negotiate(opts)
         opts[0] &= ACTIONS
+        if self._services.policy.limits_recipients:
+            opts[1] = self._protocol = opts[1] & ~Milter.P_NR_RCPT
         return answer
 
     @Milter.noreply
@@ -71,22 +92,25 @@ class Session(Milter.Base):
         self._client_address = address[0] if family in (socket.AF_INET, socket.AF_INET6) else ""
         return Milter.CONTINUE
 
-    def envfrom(self, sender: str, *_esmtp: str) -> int:
+    def envfrom(self, sender: str, *esmtp: str) -> int:
         """MAIL FROM: find the account, and refuse early what cannot pass whatever the message says."""
         self._end()
         transaction = Transaction(self._client_address, sender=_bare(sender))
         try:
-            return self._admit(transaction)
+            return self._admit(transaction, esmtp)
         except Exception:  # noqa: BLE001  # a fault of ours must put the message off, whatever it is
             return self._put_off(transaction)
 
-    def _admit(self, transaction: Transaction) -> int:
-        login = self.getsymval("{auth_authen}") or ""
-        admitted = admit(self._services.policy, login, self._client_address)
-        transaction.sasl_username = login
+    def _admit(self, transaction: Transaction, esmtp: tuple[str, ...]) -> int:
+        transaction.sasl_username = self.getsymval("{auth_authen}") or ""
+        transaction.endpoint = self.getsymval("{daemon_name}") or ""
+        login, endpoint = transaction.sasl_username, transaction.endpoint
+        admitted = admit(self._services.policy, login, self._client_address, endpoint)
         if isinstance(admitted, Refusal):
             return self._refuse(transaction, (admitted,))
         transaction.account = admitted
+        if too_large := size_refusal(admitted, _announced(esmtp), endpoint):
+            return self._refuse(transaction, (too_large,))
         return self._begin(transaction, admitted)
 
     def _begin(self, transaction: Transaction, account: Account) -> int:
@@ -104,10 +128,31 @@ class Session(Milter.Base):
 
     @Milter.noreply
     def envrcpt(self, recipient: str, *_esmtp: str) -> int:
-        """RCPT TO: once for each recipient that Postfix has not refused itself."""
-        if self._transaction:
-            self._transaction.recipients.append(_bare(recipient))
+        """RCPT TO: once for each recipient that Postfix has not refused itself; refuse what the account's may not be.
+
+        A connection from before a reload that brought the first limit gets its answer at the end of the message.
+        """
+        transaction = self._transaction
+        if transaction is None:
+            return Milter.CONTINUE
+        try:
+            return self._take(transaction, _bare(recipient))
+        except Exception:  # noqa: BLE001  # a fault of ours must put the recipient off, and leave the others alone
+            maillog.recipient_broken(transaction)
+            return self._refuse_recipient(transaction, BROKEN_AT_RCPT)
+
+    def _take(self, transaction: Transaction, recipient: str) -> int:
+        answered = not self._protocol & Milter.P_NR_RCPT
+        account, endpoint = _account(transaction), transaction.endpoint
+        if answered and (answer := at_rcpt(recipient, len(transaction.recipients), account, endpoint)):
+            return self._refuse_recipient(transaction, answer)
+        transaction.recipients.append(recipient)
         return Milter.CONTINUE
+
+    def _refuse_recipient(self, transaction: Transaction, answer: Reply) -> int:
+        transaction.refuse_recipient(answer)
+        self._services.count.recipient_refused()
+        return self._answer(answer)
 
     @Milter.noreply
     @Milter.decode("bytes")
@@ -131,7 +176,7 @@ class Session(Milter.Base):
             raise RuntimeError("end of a message that never began")
         try:
             transaction.queue_id = self._queue_id()
-            return self._judge(transaction, transaction.account)
+            return self._judge(transaction, _account(transaction))
         except Exception:  # noqa: BLE001  # a fault of ours must put the message off, whatever it is
             return self._put_off(transaction)
         finally:
@@ -153,29 +198,43 @@ class Session(Milter.Base):
             raise RuntimeError("Postfix sent no queue ID: milter_end_of_data_macros lacks `i`")
         return queue_id
 
-    def _judge(self, transaction: Transaction, account: Account | None) -> int:
-        assert account is not None  # MAIL was refused otherwise
+    def _judge(self, transaction: Transaction, account: Account) -> int:
         message = transaction.message(self._services.clock())
         match decide(account, message):
-            case Refuse(refusals, _):
-                return self._refuse(transaction, refusals)
-            case Accept() as accept:
-                return self._commit(transaction, account, accept, message.token)
+            case Refuse() as refused:
+                return self._refuse(transaction, refused.refusals, answer_reply(refused, transaction.queue_id))
+            case Accept() | Discard() as passed:
+                return self._commit(transaction, account, passed, message.token)
 
-    def _commit(self, transaction: Transaction, account: Account, accept: Accept, token: str) -> int:
+    def _commit(self, transaction: Transaction, account: Account, passed: Accept | Discard, token: str) -> int:
         ledger = self._services.ledger
+        charges = passed.charges if isinstance(passed, Accept) else ()
         try:
-            days = account.record_days.value
-            outcome = ledger.commit(accept.record, accept.charges, token, days, account.longest_record_days)
+            days = account.streams.get(passed.record.stream, account).record_days.value
+            outcome = ledger.commit(passed.record, charges, token, days, account.longest_record_days)
         except Unavailable as error:
-            maillog.unavailable(transaction, str(error), UNAVAILABLE)
-            self._services.count.unavailable()
-            return self._answer(UNAVAILABLE)
+            return self._unavailable(transaction, str(error))
         match outcome:
             case Exceeded():
                 return self._over_quota(transaction, account, outcome, self._services.clock())
+            case Granted() | Unmetered() if isinstance(passed, Discard):
+                return self._discard(transaction, passed, outcome)
             case Granted() | Unmetered():
-                return self._accept(transaction, accept, outcome)
+                return self._accept(transaction, passed, outcome)
+
+    def _discard(self, transaction: Transaction, discard: Discard, granted: Granted | Unmetered) -> int:
+        if isinstance(granted, Unmetered):
+            # The record is all that would be left of the message, and could yet be lost.
+            self._services.ledger.release(granted)
+            return self._unavailable(transaction, granted.reason)
+        maillog.discarded(transaction, discard)
+        self._services.count.discarded(discard.refusals)
+        return Milter.DISCARD
+
+    def _unavailable(self, transaction: Transaction, reason: str) -> int:
+        maillog.unavailable(transaction, reason, UNAVAILABLE)
+        self._services.count.unavailable()
+        return self._answer(UNAVAILABLE)
 
     def _accept(self, transaction: Transaction, accept: Accept, granted: Granted | Unmetered) -> int:
         try:
@@ -200,8 +259,8 @@ class Session(Milter.Base):
             case Add(name, value):
                 self.addheader(name, value)
 
-    def _refuse(self, transaction: Transaction, refusals: tuple[Refusal, ...]) -> int:
-        answer = refusal_reply(refusals, transaction.queue_id)
+    def _refuse(self, transaction: Transaction, refusals: tuple[Refusal, ...], answer: Reply | None = None) -> int:
+        answer = answer or refusal_reply(refusals, transaction.queue_id)
         maillog.refused(transaction, refusals, answer)
         self._services.count.refused(refusals)
         return self._answer(answer)
@@ -218,7 +277,7 @@ class Session(Milter.Base):
         return self._answer(BROKEN)
 
     def _over_quota(self, transaction: Transaction, account: Account, full: Exceeded, moment: datetime) -> int:
-        answer = quota_reply(account.name, full.charge, full.used, moment)
+        answer = quota_reply(account, full.charge, full.used, moment)
         return self._defer(transaction, "quota", full.charge.quota.place, answer)
 
     def _answer(self, answer: Reply) -> int:
@@ -239,9 +298,20 @@ class Session(Milter.Base):
         self._services.gate.leave()
 
 
+def _account(transaction: Transaction) -> Account:
+    """Return who is judged, which is known: MAIL was refused otherwise."""
+    assert transaction.account is not None
+    return transaction.account
+
+
 def _bare(path: str) -> str:
     """Return an envelope path without its angle brackets (RFC 5321, 4.1.2)."""
     return path.removeprefix("<").removesuffix(">")
+
+
+def _announced(esmtp: tuple[str, ...]) -> int:
+    """Return the octets that MAIL announces (SIZE, RFC 1870), 0 if it does not."""
+    return next((int(found[1]) for one in esmtp if (found := re.fullmatch(r"(?i)SIZE=([0-9]{1,20})", one))), 0)
 
 
 def _too_many(cap: int) -> Reply:

@@ -7,6 +7,7 @@ from datetime import datetime
 from franking_policy.headers import MAX_FIELDS
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
+from franking_policy.verdict import Reply
 
 
 @dataclass(slots=True)
@@ -17,14 +18,26 @@ class Transaction:
     sender: str
     """Envelope sender without angle brackets."""
     sasl_username: str = ""
+    endpoint: str = ""
+    """Where Postfix took it (`milter_macro_daemon_name`)."""
     account: Account | None = None
     """Who is judged; resolved at MAIL, so that a transaction ends under the policy it began with."""
     recipients: list[str] = field(default_factory=list)
+    """Those that were taken."""
+    refused_recipients: int = 0
+    """How many we refused at RCPT, for now or for good."""
+    refused_with: Reply | None = None
+    """What was said to the last of them."""
     fields: list[Field] = field(default_factory=list)
     size: int = len("\r\n")
     """Octets so far; the blank line behind the header section is there from the start."""
     queue_id: str = ""
     """Known from DATA on."""
+
+    def refuse_recipient(self, answer: Reply) -> None:
+        """Note that a recipient was answered so, and is none."""
+        self.refused_recipients += 1
+        self.refused_with = answer
 
     def add_field(self, name: str, value: bytes) -> None:
         """Take in a header field; Postfix hands folded lines over with a bare LF, which is CRLF on the wire."""
@@ -44,4 +57,5 @@ class Transaction:
             size=self.size,
             received=received,
             token=secrets.token_hex(8),
+            endpoint=self.endpoint,
         )

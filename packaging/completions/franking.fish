@@ -51,7 +51,7 @@ function _shtab_franking_using
 end
 
 set -g _shtab_franking_commands milter reload check policy 'policy show' 'policy diff' explain test replay message 'message show'
-set -g _shtab_franking_opts_with_value --account --client --config --format --login --policy --recipient --sender --since
+set -g _shtab_franking_opts_with_value --account --client --config --endpoint --format --login --policy --recipient --sender --since
 
 complete -c franking -e
 complete -c franking -f
@@ -72,7 +72,7 @@ complete -c franking -n '_shtab_franking_using check' -l strict -d 'exit with st
 complete -c franking -n '_shtab_franking_using check; and test $_shtab_franking_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a policy directory, or one file of it'
 complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a policy -d 'show what holds for whom, or what a change would change'
 complete -c franking -n '_shtab_franking_using policy' -s h -l help -d 'show this help message and exit'
-complete -c franking -n '_shtab_franking_using policy; and test $_shtab_franking_npos -eq 0' -a show -d 'Print every effective setting of an account, or of one of its logins, with the place in the policy that set it. Exit status 1 if there is none of that name.'
+complete -c franking -n '_shtab_franking_using policy; and test $_shtab_franking_npos -eq 0' -a show -d 'Print every effective setting of an account, or of one of its logins, that says something, with the place in the policy that set it. Exit status 1 if there is none of that name.'
 complete -c franking -n '_shtab_franking_using policy show' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using policy show' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using policy show' -l account -d 'it is an account'
@@ -87,6 +87,7 @@ complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -
 complete -c franking -n '_shtab_franking_using explain' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using explain' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using explain' -l login -x -d 'the SASL login'
+complete -c franking -n '_shtab_franking_using explain' -l endpoint -x -d 'where Postfix takes it, by milter_macro_daemon_name'
 complete -c franking -n '_shtab_franking_using explain' -l client -x -d 'the client'"'"'s address'
 complete -c franking -n '_shtab_franking_using explain' -l sender -x -d 'the envelope sender'
 complete -c franking -n '_shtab_franking_using explain' -l recipient -x -d 'one for each recipient'
@@ -107,7 +108,7 @@ complete -c franking -n '_shtab_franking_using replay' -l account -x -d 'message
 complete -c franking -n '_shtab_franking_using replay' -l json -d 'print JSON, for a program'
 complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a message -d 'look up what is stored of messages'
 complete -c franking -n '_shtab_franking_using message' -s h -l help -d 'show this help message and exit'
-complete -c franking -n '_shtab_franking_using message; and test $_shtab_franking_npos -eq 0' -a show -d 'Print the record of an accepted message, found by the queue ID that Postfix'"'"'s `250 ... queued as` told the client. Exit status 1 if there is none.'
+complete -c franking -n '_shtab_franking_using message; and test $_shtab_franking_npos -eq 0' -a show -d 'Print the record of a message, found by the queue ID that Postfix'"'"'s `250 ... queued as` told the client, or by the Message-ID with which it came or left: then all that have it, the oldest first. Exit status 1 if there is none.'
 complete -c franking -n '_shtab_franking_using message show' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using message show' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using message show' -l account -x -d 'look there alone; it need not be in the policy any more'

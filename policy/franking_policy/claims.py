@@ -1,14 +1,13 @@
 """What must hold between several places of a policy: nothing is claimed twice, and what is named is there."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 
+from franking_policy.dialect.options import canonical
 from franking_policy.shapes import Value, did_you_mean
 from franking_policy.shown import clipped
 from franking_policy.source import Place, Problem
-from franking_policy.written import Written, domains, items, members, networks
-
-DEFAULT_PROFILE = "franking"
-"""The profile of accounts that name none; it is empty unless the policy writes it."""
+from franking_policy.written import DEFAULT_PROFILE, Written, domains, endpoints_of, items, members, networks
 
 Claims = Callable[[Value], list[tuple[object, Place]]]
 
@@ -16,6 +15,7 @@ CLAIMS: dict[str, Claims] = {
     "login": lambda account: [(name, login.place) for name, login in items(account, "logins")],
     "domain": lambda account: [(name, place) for name, _, place in domains(account)],
     "network": lambda account: [(network, place) for network, place in networks(account)],
+    "address": lambda account: [("@".join(one.what), one.place) for one in members(account, "addresses")],
 }
 """What can belong to one account alone."""
 
@@ -30,7 +30,8 @@ def contradictions(written: Written) -> Iterable[Problem]:
         yield from _twice([("a quota per day", quota.place) for quota in members(layer, "quotas") if quota.get("per")])
     yield from _unknown_profiles(written)
     for _, account in written.accounts:
-        yield from _unknown_streams(account)
+        yield from _of_streams(written, account)
+        yield from _of_options(written, account)
 
 
 def _twice(found: list[tuple[str, Place]]) -> Iterable[Problem]:
@@ -56,7 +57,7 @@ def _claimed_twice(written: Written) -> Iterable[Problem]:
 
 
 def _unknown_profiles(written: Written) -> Iterable[Problem]:
-    known = {DEFAULT_PROFILE, *(name for name, _ in written.profiles)}
+    known = {DEFAULT_PROFILE, *written.shipped, *(name for name, _ in written.profiles)}
     for layer in (*written.defaults, *(value for _, value in written.accounts)):
         profile = layer.get("profile")
         if profile and profile.what not in known:
@@ -64,10 +65,65 @@ def _unknown_profiles(written: Written) -> Iterable[Problem]:
             yield Problem(profile.place, f"unknown profile `{profile.what}`{hint}")
 
 
-def _unknown_streams(account: Value) -> Iterable[Problem]:
-    known = [name for name, _ in items(account, "streams")]
+def _of_streams(written: Written, account: Value) -> Iterable[Problem]:
+    layers = [*written.broader(account), account]
+    streams: dict[str, list[Value]] = {}
+    for layer in layers:
+        for name, stream in items(layer, "streams"):
+            streams.setdefault(name, []).append(stream)
     for _, login in items(account, "logins"):
-        stream = login.get("stream")
-        if stream and stream.what not in known:
-            hint = did_you_mean(stream.what, known) or " (write it under `streams` of the account)"
-            yield Problem(stream.place, f"unknown stream `{stream.what}`{hint}")
+        yield from _unknown_stream(login.get("stream"), streams, "(write it under `streams` of the account)")
+    selection = [table for layer in layers if (table := layer.get("stream_selection"))]
+    for default in [default for table in selection if (default := table.get("default"))][-1:]:
+        yield from _unknown_stream(default, streams, "(write it under `streams`)")
+    for syntax in [syntax for table in selection if (syntax := table.get("syntax"))][-1:]:
+        for name, found in streams.items():
+            if not re.fullmatch(syntax.what, name):
+                where = f"`syntax` at {syntax.place}"
+                yield Problem(found[-1].place, f"stream `{name}` is not what {where} lets its name be")
+    yield from _shared_endpoints(streams)
+
+
+def _shared_endpoints(streams: Mapping[str, list[Value]]) -> Iterable[Problem]:
+    owners: dict[str, tuple[str, Place]] = {}
+    for name, layers in streams.items():
+        for endpoint in endpoints_of(layers):
+            owner, first = owners.setdefault(endpoint.what, (name, endpoint.place))
+            if owner != name:
+                later, earlier = max(endpoint.place, first), min(endpoint.place, first)
+                other = owner if earlier == first else name
+                message = f"endpoint `{endpoint.what}` is already given to stream `{other}` at {earlier}"
+                yield Problem(later, message)
+
+
+def _of_options(written: Written, account: Value) -> Iterable[Problem]:
+    """Yield what is wrong with the options of an account, of each of its streams and of each of its logins."""
+    broad = [*written.broader(account), account]
+    streams = [[*broad, stream] for layer in broad for _, stream in items(layer, "streams")]
+    logins = [[*broad, login] for _, login in items(account, "logins")]
+    for layers in (broad, *(chain for chain in (*streams, *logins) if chain[-1].get("options"))):
+        yield from _options_of(layers)
+
+
+def _options_of(layers: Iterable[Value]) -> Iterable[Problem]:
+    resolved: dict[str, dict[str, Value]] = {}
+    for layer in layers:
+        for name, option in items(layer, "options"):
+            what = option.what if isinstance(option.what, dict) else {"default": option}
+            resolved.setdefault(name, {}).update(what)
+    for name, set_ in resolved.items():
+        values = [value.what for value in set_["values"].what] if "values" in set_ else []
+        default, decides = set_.get("default"), set_.get("decides")
+        if values and default and default.what not in values:
+            meant = canonical(default.what, tuple(values))
+            close = f" (did you mean `{meant}`?)" if meant else did_you_mean(default.what, values)
+            hint = close or f": {', '.join(values[:10])}"
+            yield Problem(default.place, f"option `{name}` is `{default.what}`, which is none of its `values`{hint}")
+        if decides and decides.what == "later" and not values:
+            yield Problem(decides.place, f"option `{name}` has no `values`, of which one could be `later`")
+
+
+def _unknown_stream(stream: Value | None, known: Iterable[str], instead: str) -> Iterable[Problem]:
+    if stream and stream.what not in known:
+        hint = did_you_mean(stream.what, known) or f" {instead}"
+        yield Problem(stream.place, f"unknown stream `{stream.what}`{hint}")

@@ -1,17 +1,21 @@
 """The decision on one message: a function of its arguments, with no clock, no socket and no log."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from franking_policy.checks import ALWAYS, CHECKS
 from franking_policy.checks.from_domain import author
+from franking_policy.dialect.metadata import metadata_of
+from franking_policy.dialect.options import options_of
+from franking_policy.dialect.stream import chosen
+from franking_policy.dialect.tags import tags_of
 from franking_policy.edits import Leaving, edits, leaving
-from franking_policy.edits.stamps import message_id
-from franking_policy.edits.tags import tags_of
+from franking_policy.edits.stamps import message_id, original_message_id
 from franking_policy.message import Message
 from franking_policy.model import Account, Mode
 from franking_policy.quotas import Charge, day
 from franking_policy.record import MAX_NAME, MAX_NAMES, MAX_TEXT, Record, kept_tags
-from franking_policy.verdict import Accept, Decision, Outcome, Refusal, Refuse
+from franking_policy.verdict import Accept, Decision, Discard, Outcome, Refusal, Refuse, published
 
 
 def decide(account: Account, message: Message) -> Decision:
@@ -20,10 +24,22 @@ def decide(account: Account, message: Message) -> Decision:
     All checks are asked, so that a refusal tells everything at once. An Accept is subject to its charges:
     whether the quotas have room is the ledger's to say.
     """
+    account = on_stream(account, message)
     trace = tuple(_outcome(name, account, message) for name in CHECKS)
     refusals = _found(trace, Mode.ENFORCE)
-    if refusals:
-        return Refuse(refusals, trace)
+    if not refusals:
+        return _accept(account, message, trace)
+    if account.answer.style.value == "report":
+        return Discard(refusals, _discarded(account, message, refusals), trace)
+    return Refuse(refusals, trace, account.answer)
+
+
+def on_stream(account: Account, message: Message) -> Account:
+    """Return ``account`` on the stream by which ``message`` goes, or would but for a fault in its choice."""
+    return chosen(account, message)[0] if account.streams or account.stream_selection.headers.value else account
+
+
+def _accept(account: Account, message: Message, trace: tuple[Outcome, ...]) -> Accept:
     deleted = leaving(message, account)
     return Accept(
         edits(message, account, deleted),
@@ -31,6 +47,17 @@ def decide(account: Account, message: Message) -> Decision:
         record(account, message, deleted, _found(trace, Mode.REPORT)),
         trace,
     )
+
+
+def _discarded(account: Account, message: Message, refusals: tuple[Refusal, ...]) -> Record:
+    texts = tuple(_told(refusal) for refusal in refusals)
+    facts = record(account, message, ())
+    return replace(facts, verdict="discarded", event=account.answer.event.value, refused=texts)
+
+
+def _told(refusal: Refusal) -> str:
+    text = f"{refusal.published} ({refusal.text})" if refusal.published else refusal.text
+    return f"{refusal.check}: {text}"[:MAX_TEXT]
 
 
 def charges(account: Account, now: datetime) -> tuple[Charge, ...]:
@@ -53,19 +80,29 @@ def record(
         header_from=_text(message, "From"),
         subject=_text(message, "Subject"),
         message_id=message_id(message, account)[:MAX_TEXT],
-        tags=kept_tags(tags_of(message)),
+        tags=kept_tags(tags_of(message, account.tags)),
         size=message.size,
         received=message.received.isoformat(),
         removed=tuple(dict.fromkeys(one.field.name[:MAX_NAME] for one in deleted))[:MAX_NAMES],
         reported=tuple(f"{refusal.check}: {refusal.text}"[:MAX_TEXT] for refusal in reported),
         author=author(message)[:MAX_TEXT],
+        original_message_id=_replaced_id(message, account)[:MAX_TEXT],
+        metadata=dict(metadata_of(message, account.metadata)),
+        options=dict(options_of(message, account)) if account.options else {},
     )
 
 
 def _outcome(name: str, account: Account, message: Message) -> Outcome:
     mode = account.checks.get(name, ALWAYS)
     refusals = tuple(CHECKS[name](message, account)) if mode.value != Mode.OFF else ()
+    if refusals and account.texts:
+        refusals = tuple(published(refusal, account.texts) for refusal in refusals)
     return Outcome(name, mode, refusals)
+
+
+def _replaced_id(message: Message, account: Account) -> str:
+    original = original_message_id(message)
+    return "" if original == message_id(message, account) else original
 
 
 def _found(trace: tuple[Outcome, ...], mode: Mode) -> tuple[Refusal, ...]:

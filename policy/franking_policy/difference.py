@@ -101,9 +101,12 @@ def _has_own(old: Policy, before: Account, new: Policy, after: Account) -> bool:
 
 
 def _of(old: Account, new: Account) -> Iterator[tuple[Change, Place]]:
-    for before, after in zip(_rows(old), _rows(new), strict=True):
-        if before.value != after.value:
-            yield Change(after.name, before.text, after.text), after.place
+    before, after = ({row.name: row for row in _rows(account)} for account in (old, new))
+    for name in dict.fromkeys((*before, *after)):
+        gone = Row(name, "", BUILT_IN)
+        was, now = before.get(name, gone), after.get(name, gone)
+        if was.value != now.value:
+            yield Change(name, was.text, now.text), now.place
 
 
 def _rows(account: Account) -> Iterator[Row]:

@@ -106,6 +106,10 @@ def _check_bounds(file: str, text: str) -> None:
             raise _wrong(file, message, event.start_mark.line + 1, event.start_mark.column + 1)
 
 
+_NOTHING = "did not find expected node content"
+"""What libyaml says of a text that begins with a comma, among others."""
+
+
 def _explained(file: str, text: str, error: yaml.MarkedYAMLError) -> PolicyError:
     """Return what libyaml found in our words, at the place where it has to be mended."""
     said = str(error.problem or error.context)
@@ -114,7 +118,9 @@ def _explained(file: str, text: str, error: yaml.MarkedYAMLError) -> PolicyError
     line, column = (mark.line, mark.column) if mark else (0, 0)
     lines = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
     written = lines[line] if line < len(lines) else ""
-    if said == "found character that cannot start any token":
+    if said == "found character that cannot start any token" or (
+        said == _NOTHING and written[column : column + 1] == ","
+    ):
         meant = _misplaced(written[column : column + 1])
     if _INVISIBLE.search(written):
         meant += " (there is a blank in this line that is no space)"

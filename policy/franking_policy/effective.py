@@ -1,11 +1,12 @@
 """The effective settings of an account, or of one of its logins, as rows for people: what holds, and who says so."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any
 
-from franking_policy.model import Account, Domains, Policy, Setting
+from franking_policy.model import Account, Domains, Policy, Status
+from franking_policy.rules import RULES, Setting
 from franking_policy.source import BUILT_IN, Place
 
 Shown = str | int | tuple[str, ...]
@@ -20,6 +21,11 @@ class Row:
     place: Place
 
     @property
+    def says_nothing(self) -> bool:
+        """Tell whether it is a built-in setting that asks for nothing."""
+        return self.value in ("", 0, (), "false") and self.place == BUILT_IN
+
+    @property
     def text(self) -> str:
         """Return the value on one line."""
         if isinstance(self.value, tuple):
@@ -32,16 +38,30 @@ def settings(account: Account) -> Iterator[Row]:
     stream = f"{account.stream} ({account.stream_type})" if account.stream else ""
     yield _row("status", account.status)
     yield Row("stream", stream, account.stream_place)
+    streams = tuple(f"{name} ({view.stream_type})" for name, view in account.streams.items())
+    if streams:
+        yield Row("streams", streams, next(iter(account.streams.values())).stream_place)
     yield _row("profile", account.profile)
     yield Row("domains", _domains(account.domains), account.domains.place)
     yield Row("timezone", str(account.timezone.value), account.timezone.place)
     yield Row("quotas", tuple(f"{quota.messages} messages a day" for quota in account.quotas), account.quotas_place)
     yield _row("transactions_per_connection", account.transactions_per_connection)
     yield _row("tags_per_message", account.tags_per_message)
+    yield _row("message_size", account.message_size)
     yield _row("record_days", account.record_days)
+    for name in RULES:
+        yield from _rules(name, getattr(account, name))
+    if account.status.value == Status.PENDING:
+        yield from _rules("pending", account.pending)
+    for name, option in account.options.items():
+        yield from _rules(f"options.{name}", option)
+    yield _row("refused_mailers", account.refused_mailers)
+    yield from (_row(f"texts.{name}", text) for name, text in account.texts.items())
     yield from (_row(f"checks.{name}", mode) for name, mode in account.checks.items())
     yield _row("headers.queue_id", account.queue_id_field)
+    yield _row("headers.stream", account.stream_field)
     yield _row("headers.unlisted", account.unlisted)
+    yield _row("headers.control", account.control_rules)
 
 
 def header_rules(account: Account) -> Iterator[Row]:
@@ -67,11 +87,18 @@ def claims(policy: Policy, account: str) -> Iterator[Row]:
 
 
 def _row(name: str, setting: Setting[Any]) -> Row:
-    return Row(name, setting.value, setting.place)
+    value = setting.value
+    return Row(name, {True: "true", False: "false"}[value] if isinstance(value, bool) else value, setting.place)
+
+
+def _rules(name: str, rules: Any) -> Iterator[Row]:
+    """Yield each setting of one of the classes of `rules`."""
+    yield from (_row(f"{name}.{field.name}", getattr(rules, field.name)) for field in fields(rules))
 
 
 def _domains(domains: Domains) -> tuple[str, ...]:
-    return tuple(f"{name} and below" if name in domains.parents else name for name in sorted(domains.exact))
+    names = (f"{name} and below" if name in domains.parents else name for name in sorted(domains.exact))
+    return (*names, *("@".join(address) for address in sorted(domains.addresses)))
 
 
 def _pattern(rule: Setting[str]) -> str:

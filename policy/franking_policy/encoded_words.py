@@ -67,11 +67,16 @@ def decode(value: bytes) -> str:
     Octets are UTF-8, or all Latin-1 if they are not. The text has no surrogates, but what a client hid in an encoded
     word may be anything else, line breaks and NUL included: escape it before it is logged or written to a header.
     """
+    return decode_text(unfolded(value))
+
+
+def unfolded(value: bytes) -> str:
+    """Return an unstructured field body on one line, encoded words as they stand; octets are read as by `decode`."""
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         text = value.decode("latin-1")
-    return decode_text(_LINE_BREAKS.sub(" ", _FOLDING.sub("", text)))
+    return _LINE_BREAKS.sub(" ", _FOLDING.sub("", text))
 
 
 def decode_text(text: str) -> str:

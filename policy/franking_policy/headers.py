@@ -19,6 +19,9 @@ TAGS = "X-Tags"
 UNSUBSCRIBE = "X-List-Unsubscribe"
 """What is to become List-Unsubscribe (RFC 2369, 3.2)."""
 
+STREAM = "X-Franking-Stream"
+"""The stamp for the stream, by default."""
+
 CONTROL_FIELDS = frozenset({TAGS.lower(), UNSUBSCRIBE.lower()})
 """Fields that speak to us; they never leave."""
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from franking_policy.claims import DEFAULT_PROFILE
 from franking_policy.shapes import Value
 from franking_policy.source import Place, Problem
-from franking_policy.written import Written, domains, items, networks
+from franking_policy.written import DEFAULT_PROFILE, Written, domains, items, members, networks
 
 
 def warnings(written: Written) -> Iterable[Problem]:
@@ -14,24 +13,33 @@ def warnings(written: Written) -> Iterable[Problem]:
     if not written.accounts:
         yield Problem(written.places[0], "the policy has no account: everybody is refused")
     for name, account in written.accounts:
-        yield from _of_account(name, account)
+        yield from _of_account(written, name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
         yield from _lost_threads(layer)
     yield from _unused_profiles(written)
+    yield from _replaced_profiles(written)
+    yield from _without_effect(written)
     yield from _shared_subdomains(written)
 
 
-def _of_account(name: str, account: Value) -> Iterable[Problem]:
+def _of_account(written: Written, name: str, account: Value) -> Iterable[Problem]:
     if not items(account, "logins") and not networks(account):
         yield Problem(account.place, f"account `{name}` has no login and no network: nobody can send for it")
     used = {stream.what for _, login in items(account, "logins") if (stream := login.get("stream"))}
-    for unused, value in items(account, "streams"):
-        if unused not in used:
-            yield Problem(value.place, f"no login sends by stream `{unused}`")
+    if not any(_by_message(layer) for layer in (*written.broader(account), account)):
+        for unused, value in items(account, "streams"):
+            if unused not in used and not members(value, "endpoints"):
+                yield Problem(value.place, f"no login sends by stream `{unused}`")
     for network, place in networks(account):
         if network.prefixlen == 0:
             yield Problem(place, f"network `{network}` is everybody: any client may send for account `{name}`")
+
+
+def _by_message(layer: Value) -> bool:
+    """Tell whether ``layer`` lets messages name their stream."""
+    selection = layer.get("stream_selection")
+    return bool(selection and (selection.get("headers") or selection.get("default")))
 
 
 def _layers(written: Written) -> Iterable[Value]:
@@ -68,10 +76,35 @@ def _unused_profiles(written: Written) -> Iterable[Problem]:
             yield Problem(value.place, f"no account has profile `{name}`")
 
 
+def _replaced_profiles(written: Written) -> Iterable[Problem]:
+    for name, value in written.profiles:
+        if name in written.shipped:
+            yield Problem(value.place, f"profile `{name}` replaces the one that comes with Franking, all of it")
+
+
+def _without_effect(written: Written) -> Iterable[Problem]:
+    """Yield every option: where a policy sets it, and a shipped profile's where it is first chosen."""
+    for layer in _layers(written):
+        for name, option in items(layer, "options"):
+            yield Problem(option.place, f"option `{name}` has no effect: it is stored with each message, no more")
+    told = set[str]()
+    for layer in (*written.defaults, *(account for _, account in written.accounts)):
+        profile = layer.get("profile")
+        shipped = written.profile(profile.what) if profile and profile.what not in told else None
+        if profile and shipped and shipped is written.shipped.get(profile.what):
+            told.add(profile.what)
+            if options := [name for name, _ in items(shipped, "options")]:
+                message = f"options of profile `{profile.what}` have no effect, they are stored: {', '.join(options)}"
+                yield Problem(profile.place, message)
+
+
 def _shared_subdomains(written: Written) -> Iterable[Problem]:
     parents: dict[str, tuple[str, Place]] = {}
     for owner, account in written.accounts:
-        parents.update({name: (owner, place) for name, below, place in domains(account) if below})
+        inherited = [below for layer in (*written.broader(account), account) if (below := layer.get("subdomains"))]
+        every = bool(inherited and inherited[-1].what)
+        owned = domains(account)
+        parents.update({name: (owner, place) for name, below, place in owned if (every if below is None else below)})
     for owner, account in written.accounts:
         for name, _, place in domains(account):
             yield from _below_another(name, owner, place, parents)

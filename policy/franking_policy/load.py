@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from franking_policy import profiles
 from franking_policy.claims import contradictions
 from franking_policy.hints import warnings
 from franking_policy.language import POLICY
@@ -65,7 +66,7 @@ def load(sources: Iterable[Source]) -> Policy:
 
 def _load(sources: Iterable[Source]) -> Policy:
     found: list[Problem] = []
-    written = Written()
+    written = Written(shipped=dict(profiles.shipped()))
     for file, data in sources:
         document, mistakes = read(file, data, POLICY, "the policy")
         found += mistakes

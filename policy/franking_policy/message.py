@@ -47,6 +47,8 @@ class Message:
     """When the end of the message was reached, with its time zone."""
     token: str
     """Random letters and digits that no other message has, on any host: a queue ID alone may be used again."""
+    endpoint: str = ""
+    """Where Postfix took it (`milter_macro_daemon_name`); empty if that has no name."""
 
     @cached_property
     def _by_name(self) -> Mapping[str, tuple[Field, ...]]:

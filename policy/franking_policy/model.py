@@ -4,22 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from franking_policy import rules
 from franking_policy.quotas import Quota
+from franking_policy.rules import Setting
 from franking_policy.source import Place, Problem
 
 Network = IPv4Network | IPv6Network
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
-    """A value and the place that set it: a line of the policy, or `BUILT_IN`."""
-
-    value: T
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +22,8 @@ class Domains:
     parents: frozenset[str]
     """Those of them whose subdomains are verified too."""
     place: Place
+    addresses: frozenset[tuple[str, str]] = frozenset()
+    """Single verified authors: local part, exactly so, and domain."""
 
     def own(self, domain: str) -> bool:
         """Tell whether ``domain``, in A-labels, is verified: itself, or label for label below a parent."""
@@ -54,7 +48,7 @@ class Status(StrEnum):
 
     ACTIVE = "active"
     PENDING = "pending"
-    """Not approved yet: refused at MAIL."""
+    """Not approved yet: held to what the policy says of `pending`, refused at MAIL if it says nothing."""
     SUSPENDED = "suspended"
     """Refused at MAIL."""
 
@@ -83,8 +77,22 @@ class HeaderRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """The header fields that speak to us, and our own stamps; none that a client wrote ever leaves."""
+
+    names: frozenset[str]
+    """In lower case."""
+    prefixes: tuple[str, ...]
+    """Beginnings of names, likewise."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether the field ``name``, in lower case, is one of them."""
+        return name in self.names or name.startswith(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """Who submits and what they may: one account as one of its logins or networks sees it, all settings resolved."""
+    """Who submits and what they may: one account as one login or network sees it on one stream, all resolved."""
 
     name: str
     place: Place
@@ -92,10 +100,16 @@ class Account:
     status: Setting[Status]
     domains: Domains
     stream: str
-    """The stream that the login is bound to; empty if it is bound to none."""
+    """The stream it is seen on; empty if it is on none."""
     stream_type: str
-    """``transactional`` or ``broadcast``; empty where there is no stream."""
+    """``transactional``, ``broadcast`` or ``inbound``; empty where there is no stream."""
     stream_place: Place
+    bound: bool
+    """Whether the login is bound to its stream, or takes what the endpoint or the message names."""
+    streams: Mapping[str, "Account"]
+    """The account as the same login sees it on each of its streams, by the stream's name."""
+    endpoints: Mapping[str, str]
+    """Streams by the endpoint (`milter_macro_daemon_name`) that is theirs."""
     profile: Setting[str]
     timezone: Setting[ZoneInfo]
     quotas: tuple[Quota, ...]
@@ -103,10 +117,13 @@ class Account:
     """Of the list, which may be empty."""
     transactions_per_connection: Setting[int]
     tags_per_message: Setting[int]
+    message_size: Setting[int]
+    """Octets; 0 is no limit."""
     record_days: Setting[int]
     longest_record_days: int
     """Of all logins of the account: the index of its records goes by it."""
     queue_id_field: Setting[str]
+    stream_field: Setting[str]
     checks: Mapping[str, Setting[Mode]]
     """The mode of every check that can be switched, by its name."""
     headers: HeaderRules
@@ -114,6 +131,25 @@ class Account:
     """The rules as written, such as ``add X-Mailer``, for people."""
     unlisted: Setting[str]
     """What becomes of fields on no list, as written: ``delete`` or ``keep``."""
+    control: Control
+    control_rules: Setting[tuple[str, ...]]
+    """The names of control fields as written, beside those that other settings name."""
+    tags: rules.Tags
+    metadata: rules.Metadata
+    stream_selection: rules.StreamSelection
+    message_id: rules.MessageId
+    options: Mapping[str, rules.Option]
+    unsubscribe: rules.Unsubscribe
+    recipients_per_message: rules.Limits
+    """Those of a pending account, if it is one."""
+    pending: rules.Pending
+    subject: rules.Subject
+    to: rules.To
+    reply_to: rules.ReplyTo
+    refused_mailers: Setting[tuple[str, ...]]
+    answer: rules.Answer
+    texts: Mapping[str, Setting[str]]
+    """What faults are called in replies, by check, or by check and fault with a dot between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +165,8 @@ class Policy:
     """Where each login, by its name, and each network is given to its account."""
     warnings: tuple[Problem, ...] = ()
     """What is allowed and hardly meant, sorted by place."""
+    limits_recipients: bool = False
+    """Whether any account's recipients are judged one by one, at RCPT."""
 
     def account_for(self, sasl_username: str, client_address: str) -> Account | None:
         """Return the account of a login or, where there is none, of the client's network; None if nobody's.

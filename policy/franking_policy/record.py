@@ -1,6 +1,6 @@
 """What is stored of an accepted message, so that support can answer what became of it."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 MAX_TEXT = 1000
@@ -18,7 +18,7 @@ MAX_NAMES = 100
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One accepted message, found again by its queue ID.
+    """One message that its client was told is accepted, found again by its queue ID.
 
     Text is as the client sent it, decoded for people; whoever prints it must escape it first.
     """
@@ -48,6 +48,18 @@ class Record:
     """What checks in mode `report` would have refused: name of the check, a colon, the text."""
     author: str | None = None
     """The one address in From, empty if From is not one that parses; None in records of before this was kept."""
+    original_message_id: str = ""
+    """The Message-ID that the message came with, if it left with another."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """By key, in the message's order."""
+    options: dict[str, str] = field(default_factory=dict)
+    """The options that were set, by the message or for it, by name."""
+    verdict: str = "accepted"
+    """``accepted``, or ``discarded`` for a message whose client was told that it was."""
+    event: str = ""
+    """What the discarding is called; empty if the message was accepted."""
+    refused: tuple[str, ...] = ()
+    """Why it was discarded: name of the check, a colon, the text."""
     unmetered: bool = False
     """Whether it was accepted while Redis was away, and counted later without regard to its quota."""
 
@@ -58,7 +70,7 @@ class Record:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Record":
         """Return the record that `to_json` gave, of this version or a later one, whose further fields are left out."""
-        known = {field.name for field in fields(cls)}
+        known = {one.name for one in fields(cls)}
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in stored.items() if name in known
         }

@@ -33,6 +33,7 @@ def rejudge(policy: Policy, record: Record) -> tuple[Refusal, ...]:
     account = admit(policy, record.login, record.client)
     if isinstance(account, Refusal):
         return (account,)
+    account = account.streams.get(record.stream, account)
     found = (*_judged(account, record), *_reported(account, record))
     return tuple(refusal for refusal in found if account.checks.get(refusal.check, ALWAYS).value == Mode.ENFORCE)
 

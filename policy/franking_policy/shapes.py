@@ -22,6 +22,9 @@ QUOTES = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019")
 
 EMPTY = ("", "~", "null")
 
+FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+"""What authors write behind numbers, without the `B` of octets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -78,8 +81,8 @@ class Whole:
     def _meant(self, node: yaml.Node) -> str:
         """Return a hint for digits in quotes, with a unit, a comment or other separators than `_` behind them."""
         text = node.value if isinstance(node, yaml.ScalarNode) else ""
-        if found := re.fullmatch(r"([1-9][0-9]{0,2}(?:[ ,.'][0-9]{3})+|[0-9]{1,15}) *(k|K|M|#.*|[a-z]*)", text):
-            number = int(re.sub(r"[^0-9]", "", found[1])) * {"k": 1000, "K": 1000, "M": 10**6}.get(found[2], 1)
+        if found := re.fullmatch(r"([1-9][0-9]{0,2}(?:[ ,.'][0-9]{3})+|[0-9]{1,15}) *([kKMG]i?[bB]?|#.*|[a-z]*)", text):
+            number = int(re.sub(r"[^0-9]", "", found[1])) * FACTORS.get(found[2].lower().removesuffix("b"), 1)
             if str(number) != text or as_written(node) != f"`{text}`":
                 return f" (did you mean `{number}`?)" if self._has(number) else ""
         return ""
@@ -163,6 +166,8 @@ class Key:
     meaning: str
     required: str = ""
     """Why the key must be there; empty if it need not."""
+    unless: str = ""
+    """Another key that will do instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,8 @@ class Table:
                 meant += hint
                 report.add(key_node, f"{label} has no key `{clipped(name)}`{hint}")
         for name, key in self.keys.items():
-            if key.required and name not in found and f"`{name}`" not in meant and _is_mapping(node):
+            absent = key.required and name not in found and key.unless not in found
+            if absent and not any(f"`{one}`" in meant for one in (name, key.unless)) and _is_mapping(node):
                 report.add(node, f"{label} has no `{name}` ({key.required})")
         return Value({name: value for name, value in found.items() if value}, report.place(node))
 

@@ -3,13 +3,14 @@
 A `Decision` is a closed union: consume it with ``match`` and mypy names every place that forgets a case.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from franking_policy.model import Mode, Setting
+from franking_policy.model import Account, Mode
 from franking_policy.quotas import Charge, exceeded_text
 from franking_policy.record import Record
+from franking_policy.rules import Answer, Setting
 from franking_policy.shown import printable
 from franking_policy.source import Place
 
@@ -83,6 +84,12 @@ class Refusal:
     """Enhanced status code of a permanent failure: 5.6.0 for the message's own form, 5.7.1 for what the
     submitting user may not (RFC 6409, 6.3; RFC 3463, 3.7 and 3.8)."""
     text: str
+    fault: str = ""
+    """Which of the check's faults it is, see `faults.KINDS`."""
+    seen: str = ""
+    """What was wrong, for texts that name it."""
+    published: str = ""
+    """What the account's policy calls such a fault; empty if it has no words of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +137,59 @@ class Refuse:
 
     refusals: tuple[Refusal, ...]
     trace: tuple[Outcome, ...]
+    answer: Answer
+    """How the client is told."""
 
 
-Decision = Accept | Refuse
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """The message may not pass, and the client is told that it does; the record says what became of it."""
+
+    refusals: tuple[Refusal, ...]
+    record: Record
+    trace: tuple[Outcome, ...]
+
+
+Decision = Accept | Refuse | Discard
+
+
+def published(refusal: Refusal, texts: Mapping[str, Setting[str]]) -> Refusal:
+    """Return ``refusal`` in the words of ``texts``, if they have any for it: those for its fault, or for its check."""
+    text = texts.get(f"{refusal.check}.{refusal.fault}") or texts.get(refusal.check)
+    return replace(refusal, published=text.value.replace("{seen}", printable(refusal.seen))) if text else refusal
 
 
 def refusal_reply(refusals: tuple[Refusal, ...], queue_id: str) -> Reply:
     """Return the one reply that tells all ``refusals`` and the ``queue_id`` under which they were logged.
 
     There is no queue ID at MAIL. A reply has one enhanced status: 5.7.1 if any refusal has it, else the first one's.
+    Its code is 550, or 552 if the size is all that is wrong (RFC 5321, 4.2.3; RFC 1870, 6.1).
     """
     statuses = [refusal.status for refusal in refusals]
     status = "5.7.1" if "5.7.1" in statuses else statuses[0]
-    texts = [refusal.text for refusal in refusals]
+    texts = [text for refusal in refusals for text in (refusal.published, refusal.text) if text]
     room = MAX_REPLY_LINES - 2
     more = [f"and {len(texts) - room} more"] if len(texts) > room else []
     reference = [f"reference {queue_id}"] if queue_id else []
-    return reply(550, status, [*texts[:room], *more, *reference])
+    code = 552 if set(statuses) == {"5.3.4"} else 550
+    return reply(code, status, [*texts[:room], *more, *reference])
 
 
-def quota_reply(account: str, charge: Charge, used: int, now: datetime) -> Reply:
+def deferral_reply(refusals: tuple[Refusal, ...], prefix: str) -> Reply:
+    """Return a reply of one line, 450, with ``prefix`` and all ``refusals``, joined by commas."""
+    texts = ",".join(refusal.published or refusal.text for refusal in refusals)
+    return reply(450, "4.7.1", [f"{prefix} {texts}" if prefix else texts])
+
+
+def answer_reply(refused: Refuse, queue_id: str) -> Reply:
+    """Return what a client is told of a message that is refused."""
+    if refused.answer.style.value == "defer":
+        return deferral_reply(refused.refusals, refused.answer.prefix.value)
+    return refusal_reply(refused.refusals, queue_id)
+
+
+def quota_reply(account: Account, charge: Charge, used: int, now: datetime) -> Reply:
     """Return what a client is told whose message has no room in the window of ``charge``, of which ``used`` is used."""
-    return reply(451, "4.7.1", [exceeded_text(account, charge, used, now)])
+    called = account.texts.get("quota")
+    words = [called.value.replace("{seen}", str(used))] if called else []
+    return reply(451, "4.7.1", [*words, exceeded_text(account.name, charge, used, now)])

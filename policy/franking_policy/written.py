@@ -1,10 +1,14 @@
 """What stands in all files of a policy, before anything is made of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from franking_policy.model import Network
 from franking_policy.shapes import Value
 from franking_policy.source import Place
+
+DEFAULT_PROFILE = "franking"
+"""The profile of accounts that name none; it is empty unless the policy writes it."""
 
 
 @dataclass(slots=True)
@@ -16,6 +20,8 @@ class Written:
     defaults: list[Value] = field(default_factory=list)
     profiles: list[tuple[str, Value]] = field(default_factory=list)
     accounts: list[tuple[str, Value]] = field(default_factory=list)
+    shipped: dict[str, Value] = field(default_factory=dict)
+    """Profiles that come with Franking; one that a file writes replaces that of its name."""
 
     def add(self, document: Value) -> None:
         """Take in one document."""
@@ -23,6 +29,16 @@ class Written:
         self.defaults += [value for value in [document.get("defaults")] if value]
         self.profiles += items(document, "profiles")
         self.accounts += items(document, "accounts")
+
+    def profile(self, name: str) -> Value | None:
+        """Return the profile called ``name``: the first that a file writes, else the shipped one."""
+        return next((value for known, value in self.profiles if known == name), self.shipped.get(name))
+
+    def broader(self, account: Value) -> list[Value]:
+        """Return what ``account`` inherits from: its profile, if there is one, and the defaults."""
+        named = [value for layer in (*self.defaults, account) if (value := layer.get("profile"))]
+        profile = self.profile(named[-1].what if named else DEFAULT_PROFILE)
+        return [*([profile] if profile else []), *self.defaults]
 
 
 def items(mapping: Value, name: str) -> list[tuple[str, Value]]:
@@ -37,18 +53,24 @@ def members(mapping: Value, name: str) -> list[Value]:
     return list(found.what) if found else []
 
 
+def endpoints_of(stream: Iterable[Value]) -> list[Value]:
+    """Return the endpoints of a stream by its layers, from the broad to the narrow: the last list that is written."""
+    lists = [found for layer in stream if (found := layer.get("endpoints"))]
+    return list(lists[-1].what) if lists else []
+
+
 def networks(account: Value) -> list[tuple[Network, Place]]:
     """Return the networks of an account."""
     return [(network.what, network.place) for network in members(account, "networks")]
 
 
-def domains(account: Value) -> list[tuple[str, bool, Place]]:
-    """Return name in A-labels, whether subdomains are verified too, and place of each domain of an account."""
-    found = []
+def domains(account: Value) -> list[tuple[str, bool | None, Place]]:
+    """Return name in A-labels, whether subdomains are verified too (None: not said), and place of each domain."""
+    found: list[tuple[str, bool | None, Place]] = []
     for domain in members(account, "domains"):
         if isinstance(domain.what, str):
-            found.append((domain.what, False, domain.place))
+            found.append((domain.what, None, domain.place))
         elif name := domain.get("name"):
             below = domain.get("subdomains")
-            found.append((name.what, bool(below and below.what), name.place))
+            found.append((name.what, below.what if below else None, name.place))
     return found

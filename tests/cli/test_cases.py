@@ -163,5 +163,5 @@ def test_what_we_ship_is_as_we_say(file: Path, example: Path) -> None:
 
 
 def test_every_sample_policy_has_cases() -> None:
-    """The demo's and the package's."""
-    assert [file.name for file in SHIPPED] == ["demo.test.yaml", "acme.test.yaml"]
+    """The demo's and the package's; those of profiles are counted apart."""
+    assert {"demo.test.yaml", "acme.test.yaml"} < {file.name for file in SHIPPED}

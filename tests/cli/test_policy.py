@@ -44,9 +44,10 @@ def test_an_account_is_shown_with_every_setting_and_its_place(config: Path, caps
     """What no file sets is built-in."""
     rows = shown(config, capsys, "--account", "acme")
 
-    assert rows[:8] == [
+    assert rows[:9] == [
         ("status", "active", "built-in"),
         ("stream", "", "built-in"),
+        ("streams", ["news (broadcast)"], "a.yaml:11:15"),
         ("profile", "franking", "built-in"),
         ("domains", ["acme.example", "shop.example and below"], "a.yaml:7:14"),
         ("timezone", "Europe/Vilnius", "a.yaml:6:15"),
@@ -82,7 +83,7 @@ def test_a_person_gets_a_table(config: Path, capsys: pytest.CaptureFixture[str])
     lines = capsys.readouterr().out.splitlines()
 
     assert lines[0] == "login acme-app of account acme"
-    assert {line.index("built-in") for line in lines if "built-in" in line} == {78}
+    assert {line.index("built-in") for line in lines if "built-in" in line} == {79}
 
 
 def test_a_name_that_is_both_must_be_told_apart(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ SAMPLES = sorted(
     for path in (ROOT / directory).rglob("policy/*.yaml")
     if path.read_text().startswith(("#", "version"))
 )
+PROFILES = sorted((ROOT / "policy" / "franking_policy" / "profiles").glob("*.yaml"))
 BLOCK = re.compile(r"^version: 1\n(?:.*\n)*?(?=^```|^\.fi|^END|^\"\"\")", re.MULTILINE)
 WRITTEN = [
     *(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if "\nversion: 1\n" in path.read_text()),
@@ -39,6 +40,9 @@ STRUCTURAL = (
     *("only_a_marker", "quota_as_a_mapping", "quota_as_a_number", "quota_split", "quoted_flag", "quoted_numbers"),
     *("scalar_file", "separators", "settings_in_the_wrong_place", "toml", "typos", "typos_everywhere"),
     *("typos_in_account", "typos_in_tables", "units", "unlimited", "version_two", "windows", "yaml11"),
+    *("tags_table", "tags_headers", "metadata_table", "stream_selection_table", "message_id_table", "options_table"),
+    *("unsubscribe_table", "recipients_tables", "sizes", "field_rules", "answer_table", "texts", "addresses"),
+    *("header_control", "subdomains_table", "unquoted_comma_in_braces"),
 )
 """Those of the bad policies that are wrong by kind, key or range, which a schema can tell."""
 
@@ -74,6 +78,13 @@ def loads(text: str) -> bool:
     except PolicyError:
         return False
     return True
+
+
+def inner_keys(table: dict[str, Any]) -> set[str]:
+    """Return the keys that a table of the schema may have, or the table that a scalar may be instead."""
+    if "anyOf" in table:
+        return set().union(*(inner_keys(one) for one in table["anyOf"]))
+    return set(table.get("properties", ["o", "tags.long", "size", "a b"] if "propertyNames" in table else []))
 
 
 def test_the_schema_is_one() -> None:
@@ -131,3 +142,45 @@ def test_the_schema_refuses_nothing_that_the_loader_takes(written: dict[str, str
     text = "version: 1\naccounts:\n  acme:\n" + "".join(f"    {key}: {value}\n" for key, value in settings.items())
 
     assert not loads(text) or list(VALIDATOR.iter_errors(read(text))) == []
+
+
+TABLES = {name: table for name, table in ACCOUNT.items() if {"properties", "anyOf", "propertyNames"} & set(table)}
+INNER = st.sampled_from(
+    [
+        *("1", "0", "101", "true", "yes", "~", '""', '" "', "none", '";"', "split", "refuse", "keep", "number", "json"),
+        *(
+            "X-A",
+            "X-A*",
+            "From",
+            "[X-A]",
+            "[X-A, x-a]",
+            "[From]",
+            "[a b]",
+            "[]",
+            "{}",
+            "{x: 1}",
+            "{headers: [X-A]}",
+            "a.b",
+        ),
+        *("broadcast", "report", "later", "override", "when_possible", "'[a-z]+'", "'['", "'\u00e9'", "tags.long"),
+    ]
+)
+ALL_KEYS = {name: sorted(inner_keys(table)) for name, table in TABLES.items()}
+
+
+@given(st.data())
+def test_the_schema_refuses_no_table_that_the_loader_takes(data: st.DataObject) -> None:
+    """Each key of each table, with words that are right somewhere."""
+    name = data.draw(st.sampled_from(sorted(ALL_KEYS)))
+    keys = st.sampled_from([*ALL_KEYS[name], "nonsense"])
+    table = data.draw(st.dictionaries(keys, INNER, min_size=1, max_size=2))
+    written = ", ".join(f"{key}: {value}" for key, value in table.items())
+    text = f"version: 1\naccounts:\n  acme:\n    domains: [acme.example]\n    {name}: {{{written}}}\n"
+
+    assert not loads(text) or list(VALIDATOR.iter_errors(read(text))) == []
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_a_shipped_profile_fits_the_schema(path: Path) -> None:
+    """It is written in the language that any policy is written in."""
+    assert list(VALIDATOR.iter_errors(read(path.read_text()))) == []

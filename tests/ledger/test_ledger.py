@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from franking.ledger import Exceeded, Granted, Ledger, Unavailable, Unmetered, breaker, connect
+from franking.ledger import Exceeded, Granted, Ledger, Unavailable, Unmetered, breaker, connect, keys
 from franking.ledger.breaker import PROBE_SECONDS
 from franking_policy.quotas import Charge, Quota, day
 from franking_policy.record import Record
@@ -159,6 +159,7 @@ def test_every_key_expires(redis_server: Any, ledger: Ledger, commit: Commit) ->
         "franking:v1:{acme}:message:Q1": pytest.approx(86_400, abs=30),
         "franking:v1:{acme}:message:Q2": pytest.approx(30 * 86_400, abs=30),
         "franking:v1:{acme}:messages": pytest.approx(30 * 86_400, abs=30),
+        keys.message_id("acme", "<1@acme.example>"): pytest.approx(30 * 86_400, abs=30),
     }
 
 

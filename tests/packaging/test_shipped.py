@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from franking import __version__
 from franking.config import CONFIG, Config, load
 from franking_policy.load import load as load_policy
 from franking_policy.load import load_directory
+from franking_policy.profiles import shipped
 from franking_policy.shapes import Table
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
@@ -81,3 +83,31 @@ def test_systemd_is_more_patient_than_the_daemon(directory: Path) -> None:
 def test_the_package_has_the_daemons_version() -> None:
     """debian/changelog names it first."""
     assert (PACKAGING / "debian" / "changelog").read_text().startswith(f"franking ({__version__}-")
+
+
+def listed(name: str) -> set[str]:
+    """Return what one of debhelper's lists names, without where it goes."""
+    return {line.split()[0] for line in (PACKAGING / "debian" / name).read_text().splitlines()}
+
+
+def test_what_the_package_lists_is_there() -> None:
+    """Documents, examples and all else that debhelper is told to install."""
+    patterns = {pattern for name in ("docs", "examples", "install", "manpages") for pattern in listed(name)}
+
+    assert [pattern for pattern in sorted(patterns) if not [*PACKAGING.parent.glob(pattern)]] == []
+
+
+def test_postmasters_get_the_profiles_examples_and_cases() -> None:
+    """Cases find their policies beside them, wherever examples are."""
+    assert listed("examples") >= {"contrib/policy-tests", "contrib/profiles"}
+    assert "docs/profiles.md" in listed("docs")
+
+
+def test_shipped_profiles_are_in_the_engine_s_package() -> None:
+    """Whole directories are built, and nothing in them is left out."""
+    build = tomllib.loads((PACKAGING.parent / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    profiles = sorted((PACKAGING.parent / "policy" / "franking_policy" / "profiles").glob("*.yaml"))
+
+    assert build["targets"] == {"wheel": {"packages": ["milter/franking", "policy/franking_policy"]}}
+    assert not {"include", "exclude", "only-include"} & {*build}
+    assert sorted(shipped()) == [path.stem for path in profiles]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from franking_policy.admit import admit
 from franking_policy.load import load
 from franking_policy.message import Field, Message
 from franking_policy.model import Account, Policy
@@ -29,6 +30,7 @@ accounts:
 """
 
 MakeMessage = Callable[..., Message]
+MakeAccount = Callable[..., Account]
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +79,20 @@ def message() -> MakeMessage:
 
 def _octets(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
+
+
+@pytest.fixture(scope="session")
+def account() -> MakeAccount:
+    """Make an account of the settings given, one line of YAML each, as its one login sees it at an endpoint.
+
+    ``login`` is what the login has of its own, ``top`` what stands beside the accounts.
+    """
+
+    def make(*settings: str, login: str = "{}", top: str = "", endpoint: str = "") -> Account:
+        lines = "".join(f"    {line}\n" for line in ("domains: [acme.example]", f"logins: {{app: {login}}}", *settings))
+        policy = load([("a.yaml", f"version: 1\n{top}\naccounts:\n  acme:\n{lines}".encode())])
+        admitted = admit(policy, "app", "192.0.2.7", endpoint)
+        assert isinstance(admitted, Account), admitted
+        return admitted
+
+    return make

@@ -7,7 +7,7 @@ import pytest
 from franking_policy.decide import decide
 from franking_policy.message import Message
 from franking_policy.model import Account, Policy
-from franking_policy.verdict import Accept, Refuse
+from franking_policy.verdict import Accept, Discard, Refuse
 
 MakeMessage = Callable[..., Message]
 
@@ -17,7 +17,7 @@ def refused(account: Account, message: Message) -> list[tuple[str, str]]:
     match decide(account, message):
         case Refuse(refusals):
             return [(refusal.check, refusal.text) for refusal in refusals]
-        case Accept():
+        case Accept() | Discard():
             return []
 
 

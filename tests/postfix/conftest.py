@@ -11,6 +11,7 @@ import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
@@ -101,20 +102,20 @@ class Answer:
 class Client:
     """One SMTP connection."""
 
-    def __init__(self, stack: "Stack", source: str) -> None:
-        """Connect to the submission port from the address ``source``."""
+    def __init__(self, stack: "Stack", source: str, port: int = 0) -> None:
+        """Connect from the address ``source``, to the submission port if no other is given."""
         where = stack.document["submission"]
-        self.smtp = smtplib.SMTP(where["host"], where["port"], timeout=60, source_address=(source, 0))
+        self.smtp = smtplib.SMTP(where["host"], port or where["port"], timeout=60, source_address=(source, 0))
         self._certificate, self._password = stack.document["certificate"], stack.document["password"]
 
-    def log_in(self, login: str) -> None:
+    def log_in(self, login: str, password: str = "") -> None:
         """Start TLS, and AUTH PLAIN if there is a login: by hand, for smtplib takes ASCII alone, and RFC 4616 UTF-8."""
         context = ssl.create_default_context(cafile=self._certificate)
         context.check_hostname = False
         self.smtp.starttls(context=context)
         self.smtp.ehlo()
         if login:
-            token = b64encode(f"\0{login}\0{self._password}".encode()).decode()
+            token = b64encode(f"\0{login}\0{password or self._password}".encode()).decode()
             code, text = self.smtp.docmd("AUTH", f"PLAIN {token}")
             assert code == 235, text
 
@@ -147,11 +148,11 @@ class Stack:
         """Return where all of it is."""
         return Path(self.document["directory"])
 
-    def client(self, login: str = "acme-app", source: str = "127.0.0.1") -> Client:
+    def client(self, login: str = "acme-app", source: str = "127.0.0.1", port: int = 0, password: str = "") -> Client:
         """Return a new connection, which is closed when the test is over."""
-        client = Client(self, source)
+        client = Client(self, source, port)
         self.clients.append(client)
-        client.log_in(login)
+        client.log_in(login, password)
         return client
 
     def hang_up(self) -> None:
@@ -284,6 +285,21 @@ def own_stack() -> Iterator[Stack]:
     stack = up(POLICY)
     yield stack
     down(stack)
+
+
+@pytest.fixture(scope="session")
+def stack_of() -> Callable[[str], AbstractContextManager[Stack]]:
+    """Bring up a stack with a policy of the tests' own, for as long as a `with` lasts."""
+
+    @contextmanager
+    def standing(policy: str) -> Iterator[Stack]:
+        stack = up(policy)
+        try:
+            yield stack
+        finally:
+            down(stack)
+
+    return standing
 
 
 MakeMail = Callable[..., bytes]

@@ -149,6 +149,12 @@ def test_the_record_says_what_became_of_a_message(stack: Any, mail: Mail) -> Non
         "removed": ["X-Foo", "X-Tags"],
         "reported": [],
         "author": "news@acme.example",
+        "original_message_id": "",
+        "metadata": {},
+        "options": {},
+        "verdict": "accepted",
+        "event": "",
+        "refused": [],
     }
 
 
@@ -178,7 +184,7 @@ def test_an_id_that_nobody_knows_is_said_to_be_unknown(stack: Any) -> None:
 
     assert (unknown.returncode, impossible.returncode) == (1, 2)
     assert unknown.stderr.startswith("franking: no record of 4jW7: it was not accepted here")
-    assert "`4jW7\\x1b[2J` is no queue ID: it has letters and digits alone" in impossible.stderr
+    assert "`4jW7\\x1b[2J` is no queue ID, which has letters and digits alone, and no Message-ID" in impossible.stderr
 
 
 def test_a_record_is_found_though_its_account_has_left_the_policy(stack: Any, mail: Mail) -> None:

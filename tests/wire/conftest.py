@@ -41,19 +41,34 @@ class Client:
         _, actions, steps = struct.unpack("!III", self._receive()[1])
         return actions, steps
 
-    def connect(self, address: str = "192.0.2.7") -> None:
-        """Say who the SMTP client is."""
+    def connect(self, address: str = "192.0.2.7", endpoint: str = "") -> None:
+        """Say who the SMTP client is, and where Postfix took the connection."""
+        if endpoint:
+            self._macros(b"C", {"{daemon_name}": endpoint})
         self._send(b"C", b"client.example\0004" + struct.pack("!H", 25) + f"{address}\0".encode())
 
-    def mail(self, login: str = "acme-app", sender: str = "<b@acme.example>") -> tuple[bytes, bytes]:
+    def mail(self, login: str = "acme-app", sender: str = "<b@acme.example>", *esmtp: str) -> tuple[bytes, bytes]:
         """Begin a transaction; return the answer, its letter first."""
         self._macros(b"M", {"{auth_authen}": login})
-        self._send(b"M", f"{sender}\0".encode())
+        self._send(b"M", "".join(f"{part}\0" for part in (sender, *esmtp)).encode())
         return self._receive()
+
+    def recipient(self, recipient: str) -> tuple[bytes, bytes]:
+        """Name a recipient where RCPT is answered; return the answer."""
+        self._send(b"R", f"{recipient}\0".encode())
+        return self._receive()
+
+    def abort(self) -> None:
+        """End the transaction as Postfix does on RSET, or when nobody was left to send to."""
+        self._send(b"A", b"")
 
     def content(self, *fields: tuple[str, bytes], recipient: str = "<a@example.org>") -> None:
         """Send recipient, header fields and a body; no answer is due."""
         self._send(b"R", f"{recipient}\0".encode())
+        self.message(*fields)
+
+    def message(self, *fields: tuple[str, bytes]) -> None:
+        """Send header fields and a body; no answer is due."""
         for name, value in fields:
             self._send(b"L", name.encode() + b"\0" + value + b"\0")
         self._send(b"B", b"Hello\r\n")
@@ -112,19 +127,20 @@ class Daemon:
         lines = [f"{name}: {value}\n" for name, value in (chosen | settings).items()]
         (self.directory / "config.yaml").write_text("".join(lines))
 
-    def start(self) -> None:
-        """Start the daemon and wait until it serves."""
-        self.process = self.spawn()
+    def start(self, *program: str) -> None:
+        """Start the daemon and wait until it serves; ``program`` are the arguments of Python that run it."""
+        self.process = self.spawn(*program)
         deadline = time.monotonic() + 20
         while not self._answers():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
 
-    def spawn(self) -> "subprocess.Popen[bytes]":
+    def spawn(self, *program: str) -> "subprocess.Popen[bytes]":
         """Start the daemon and return at once."""
+        run = program or ("-m", "franking")
         environment = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter"}
-        command = [sys.executable, "-m", "franking", "milter", "--config", str(self.directory / "config.yaml")]
+        command = [sys.executable, *run, "milter", "--config", str(self.directory / "config.yaml")]
         with (self.directory / "log").open("ab") as log:
             self.spawned.append(subprocess.Popen(command, stderr=log, env=environment, start_new_session=True))
         return self.spawned[-1]
@@ -165,11 +181,11 @@ class Daemon:
         self.clients.append(client)
         return client
 
-    def session(self) -> Client:
+    def session(self, endpoint: str = "") -> Client:
         """Return a connection that is past negotiation and connect."""
         client = self.dial()
         client.negotiate()
-        client.connect()
+        client.connect(endpoint=endpoint)
         return client
 
 

@@ -14,6 +14,7 @@ NOREPLY: int
 ADDHDRS: int
 CHGHDRS: int
 CURR_ACTS: int
+P_NR_RCPT: int
 
 class error(Exception): ...  # noqa: N801, N818
 

@@ -67,6 +67,7 @@ CHECK = Text("the name of a check", _check)
 WHO = {
     "login": Key(ANY, 'the SASL login; `""` for a client without one'),
     "client": Key(Text("an IP address", _address), "the client's address"),
+    "endpoint": Key(ANY, "where Postfix takes it, by `milter_macro_daemon_name`"),
     "sender": Key(ANY, "the envelope sender"),
     "recipients": Key(OneOrList(ANY), "the envelope recipients"),
 }
@@ -78,9 +79,10 @@ CASE = Table(
         "message": Key(ANY, "the message itself, best written as a block with `|`; instead of `file`"),
         "file": Key(Text("a path", Path), "where the message is, relative to this file; instead of `message`"),
         "expect": Key(
-            _word("accept", "refuse", "report"),
-            "the verdict: `accept`, `refuse` (at MAIL or at the end of the message), or `report` for a message that "
-            "passes only because the check that found a fault is in mode `report`",
+            _word("accept", "refuse", "report", "discard"),
+            "the verdict: `accept`, `refuse` (at MAIL or at the end of the message), `report` for a message that "
+            "passes only because the check that found a fault is in mode `report`, or `discard` where the answer's "
+            "style is `report`",
             "what should become of it?",
         ),
         "refusals": Key(
@@ -97,9 +99,11 @@ CASE = Table(
             "Message-ID",
         ),
         "tags": Key(OneOrList(ANY), "the record's tags, all of them in their order"),
+        "metadata": Key(Named(ANY, ANY), "the record's metadata, all of them"),
+        "options": Key(Named(ANY, ANY), "the record's options, all of them"),
         "removed": Key(OneOrList(FIELD_NAME), "the names of the fields that are deleted, all of them"),
         "account": Key(ANY, "the account that the login or the network leads to"),
-        "stream": Key(ANY, 'the stream that the login is bound to; `""` for none'),
+        "stream": Key(ANY, 'the stream by which it goes; `""` for none'),
     },
 )
 
@@ -162,7 +166,9 @@ def _read_case(document: Value, case: Value, file: Path, problems: list[Problem]
     if not who.get("login") and not who.get("client"):
         problems.append(Problem(case.place, "nobody submits it: write `login`, or `client` for one without a login"))
     recipients = tuple(who.get("recipients", ()))
-    submission = Submission(data, who.get("login", ""), who.get("client", ""), who.get("sender", ""), recipients)
+    submission = Submission(
+        data, who.get("login", ""), who.get("client", ""), who.get("endpoint", ""), who.get("sender", ""), recipients
+    )
     expected = {name: value for name, value in _plain(case).items() if name in FACETS}
     return Case(who.get("name", ""), case.place, submission, expected)
 

@@ -12,7 +12,6 @@ from franking.explain.data import outcome_word
 from franking_policy.message import Field
 from franking_policy.model import Policy
 from franking_policy.shown import visible
-from franking_policy.verdict import Accept
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +67,19 @@ def _value(field: Field) -> str:
 
 
 def _tags(judged: Judged, _wanted: object) -> list[str]:
-    return list(judged.decision.record.tags) if isinstance(judged.decision, Accept) else []
+    return list(judged.record.tags) if judged.record else []
+
+
+def _metadata(judged: Judged, _wanted: object) -> dict[str, str]:
+    return dict(judged.record.metadata) if judged.record else {}
+
+
+def _options(judged: Judged, _wanted: object) -> dict[str, str]:
+    return dict(judged.record.options) if judged.record else {}
 
 
 def _removed(judged: Judged, _wanted: object) -> list[str]:
-    return list(judged.decision.record.removed) if isinstance(judged.decision, Accept) else []
+    return list(judged.record.removed) if judged.record else []
 
 
 def _account(judged: Judged, _wanted: object) -> str:
@@ -90,6 +97,8 @@ FACETS: Mapping[str, Callable[[Judged, Any], Any]] = {
     "reply": _reply,
     "headers": _headers,
     "tags": _tags,
+    "metadata": _metadata,
+    "options": _options,
     "removed": _removed,
     "account": _account,
     "stream": _stream,
@@ -99,7 +108,9 @@ FACETS: Mapping[str, Callable[[Judged, Any], Any]] = {
 
 def _lines(name: str, value: Any) -> Iterator[str]:
     """Yield what one key says, in lines that can be compared; the order of names does not count, that of tags does."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and name in WHOLE:
+        yield visible(f"{name}: {', '.join(f'{key}={text}' for key, text in sorted(value.items())) or '(none)'}")
+    elif isinstance(value, dict):
         yield from (line for field, values in value.items() for line in _lines(f"{name}: {field}", values))
     elif name == "reply":
         yield from (visible(f"reply: {text}") for text in value)
@@ -112,3 +123,6 @@ def _lines(name: str, value: Any) -> Iterator[str]:
 
 UNORDERED = ("refusals", "reported", "removed")
 """Keys whose names are written in any order and in any case."""
+
+WHOLE = ("metadata", "options")
+"""Keys that name all there is; the order does not count."""

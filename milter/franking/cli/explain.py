@@ -41,6 +41,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     command.add_argument("message", metavar="MESSAGE.eml", help="the message; `-` reads standard input")
     command.add_argument("--login", default="", help="the SASL login")
+    command.add_argument(
+        "--endpoint", metavar="NAME", default="", help="where Postfix takes it, by milter_macro_daemon_name"
+    )
     command.add_argument("--client", metavar="IP", default="", type=_address, help="the client's address")
     command.add_argument("--sender", metavar="ADDRESS", default="", type=_bare, help="the envelope sender")
     command.add_argument(
@@ -87,7 +90,7 @@ def _where(options: argparse.Namespace) -> tuple[Path, config.Config | None]:
 
 def _submission(options: argparse.Namespace) -> Submission:
     data = sys.stdin.buffer.read() if options.message == "-" else Path(options.message).read_bytes()
-    return Submission(data, options.login, options.client, options.sender, tuple(options.recipient))
+    return Submission(data, options.login, options.client, options.endpoint, options.sender, tuple(options.recipient))
 
 
 def _with_usage(judged: Judged, settings: config.Config | None, now: datetime) -> tuple[Judged, str]:

@@ -60,6 +60,8 @@ def _checks(judged: Judged) -> Iterator[str]:
 def _faults(outcome: Outcome) -> Iterator[str]:
     for refusal in outcome.refusals:
         see = f" (see {refusal.place})" if refusal.place not in (BUILT_IN, outcome.mode.place) else ""
+        if refusal.published:
+            yield f"{'':<13}{visible(refusal.published)}"
         yield f"{'':<13}{refusal.text}{see}"
 
 
@@ -85,14 +87,19 @@ def _state(charge: Charge, used: int) -> str:
 
 
 def _record(judged: Judged) -> Iterator[str]:
-    if isinstance(judged.decision, Accept):
-        record = judged.decision.record
+    record = judged.record
+    if record:
         yield f"From        {visible(record.header_from)}"
         yield f"Subject     {visible(record.subject)}"
         yield f"Message-ID  {visible(record.message_id)}"
+        if record.original_message_id:
+            yield f"            in the place of {visible(record.original_message_id)}"
         yield f"tags        {visible(', '.join(record.tags)) or '(none)'}"
+        yield from (f"metadata    {visible(f'{key}: {value}')}" for key, value in record.metadata.items())
+        yield from (f"option      {visible(f'{name}: {value}')}" for name, value in record.options.items())
         yield f"removed     {visible(', '.join(record.removed)) or '(nothing)'}"
         yield from (f"reported    {visible(text)}" for text in record.reported)
+        yield from (f"discarded   {visible(f'{record.event}: {text}')}" for text in record.refused)
 
 
 def _headers(judged: Judged, colour: Colour) -> Iterator[str]:

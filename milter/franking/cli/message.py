@@ -18,6 +18,7 @@ PATIENCE = 5.0
 EXAMPLES = """examples:
   franking message show 4jW7Ng5yYPzJTyM
   franking message show --json 4jW7Ng5yYPzJTyM | jq .tags
+  franking message show '<1@acme.example>'
 """
 
 
@@ -28,38 +29,51 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     show = actions.add_parser(
         "show",
         parents=[common],
-        help="print the record of an accepted message",
-        description="Print the record of an accepted message, found by the queue ID that Postfix's `250 ... queued as` "
-        "told the client. Exit status 1 if there is none.",
+        help="print the record of a message",
+        description="Print the record of a message, found by the queue ID that Postfix's `250 ... queued as` told the "
+        "client, or by the Message-ID with which it came or left: then all that have it, the oldest first. Exit status "
+        "1 if there is none.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    show.add_argument("queue_id", metavar="QUEUE_ID", type=_queue_id)
+    show.add_argument("name", metavar="QUEUE_ID|MESSAGE_ID", type=_name)
     show.add_argument("--account", help="look there alone; it need not be in the policy any more")
     show.add_argument("--json", action="store_true", help="print JSON, for a program")
     show.set_defaults(run=run_show)
 
 
-def _queue_id(text: str) -> str:
-    if not re.fullmatch(r"[0-9A-Za-z]+", text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} is no queue ID: it has letters and digits alone")
-    return text
+def _name(text: str) -> str:
+    if re.fullmatch(r"[0-9A-Za-z]+|<[^<>]+>", text):
+        return text
+    if "@" in text:
+        return f"<{text.strip('<> ')}>"
+    raise argparse.ArgumentTypeError(
+        f"{shown(text)} is no queue ID, which has letters and digits alone, and no Message-ID, which has an `@`"
+    )
 
 
 def run_show(options: argparse.Namespace) -> int:
-    """Print the record and return the exit status."""
+    """Print the records and return the exit status."""
     settings = config.load(options.config)
-    accounts = [options.account] if options.account else load_directory(settings.policy).accounts
-    record = Ledger(connect(settings.redis, PATIENCE)).find(options.queue_id, accounts)
-    if record is None:
+    accounts = [options.account] if options.account else list(load_directory(settings.policy).accounts)
+    found = _found(Ledger(connect(settings.redis, PATIENCE)), options.name, accounts)
+    if not found:
         print(
-            f"franking: no record of {options.queue_id}: it was not accepted here, is no longer kept, or its account "
-            "has left the policy (--account NAME finds it then); the mail log has a line for each transaction",
+            f"franking: no record of {visible(options.name)}: it was not accepted here, is no longer kept, or its "
+            "account has left the policy (--account NAME finds it then); the mail log has a line for each transaction",
             file=sys.stderr,
         )
         return 1
-    print(json.dumps(record.to_json(), indent=2) if options.json else as_text(record))
+    shown_records = [json.dumps(one.to_json(), indent=2) if options.json else as_text(one) for one in found]
+    print(("\n" if options.json else "\n\n").join(shown_records))
     return 0
+
+
+def _found(ledger: Ledger, name: str, accounts: list[str]) -> list[Record]:
+    if name.startswith("<"):
+        return ledger.find_by_message_id(name, accounts)
+    record = ledger.find(name, accounts)
+    return [record] if record else []
 
 
 def as_text(record: Record) -> str:
@@ -76,10 +90,14 @@ def as_text(record: Record) -> str:
         ("From", record.header_from),
         ("Subject", record.subject),
         ("Message-ID", record.message_id),
+        *([("came with", record.original_message_id)] if record.original_message_id else []),
         ("tags", ", ".join(record.tags) or "(none)"),
+        *(("metadata", f"{key}: {value}") for key, value in record.metadata.items()),
+        *(("option", f"{name}: {value}") for name, value in record.options.items()),
         ("size", f"{record.size} octets"),
         ("removed", ", ".join(record.removed) or "(nothing)"),
         *(("reported", text) for text in record.reported),
         *([("metered", "no: it was accepted while Redis was away, and counted later")] if record.unmetered else []),
+        *(("discarded", f"{record.event}: {text}") for text in record.refused),
     ]
     return "\n".join(f"{name:<10}  {visible(value)}" for name, value in rows)

@@ -47,8 +47,8 @@ def _add_show(actions: Any, common: argparse.ArgumentParser) -> None:
         "show",
         parents=[common],
         help="print the settings of an account or a login, and where they come from",
-        description="Print every effective setting of an account, or of one of its logins, with the place in the "
-        "policy that set it. Exit status 1 if there is none of that name.",
+        description="Print every effective setting of an account, or of one of its logins, that says something, with "
+        "the place in the policy that set it. Exit status 1 if there is none of that name.",
         epilog=SHOW_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -103,7 +103,8 @@ def _which(name: str, kind: str | None, policy: Policy) -> str:
 
 def _as_text(kind: str, options: argparse.Namespace, account: Account, rows: list[Row]) -> str:
     of = f" of account {account.name}" if kind == "login" else f" at {account.place}"
-    shown = [(row.name, wrap(visible(row.text), WIDTH, break_on_hyphens=False), str(row.place)) for row in rows]
+    said = (row for row in rows if not row.says_nothing)
+    shown = [(row.name, wrap(visible(row.text), WIDTH, break_on_hyphens=False), str(row.place)) for row in said]
     names = max(len(name) for name, _, _ in shown)
     values = max(len(line) for _, lines, _ in shown for line in lines)
     lines = [f"{name:<{names}}  {first:<{values}}  {place}" for name, (first, *_), place in shown]

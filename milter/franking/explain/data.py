@@ -18,6 +18,7 @@ def as_data(judged: Judged) -> dict[str, Any]:
         "refusals": [_refusal(refusal) for refusal in judged.refusals],
         "login": judged.submission.login,
         "client": judged.submission.client,
+        "endpoint": judged.submission.endpoint,
         "sender": judged.submission.sender,
         "recipients": list(judged.submission.recipients),
         "account": judged.account.name if judged.account else None,
@@ -25,7 +26,7 @@ def as_data(judged: Judged) -> dict[str, Any]:
         "profile": judged.account.profile.value if judged.account else None,
         "checks": [_check(outcome) for outcome in judged.trace],
         "quotas": [_quota(judged, number, charge) for number, charge in enumerate(judged.charges)],
-        "record": accept.record.to_json() if accept else None,
+        "record": judged.record.to_json() if judged.record else None,
         "edits": [_edit(edit) for edit in accept.edits] if accept else [],
         "headers_before": [_field(field) for field in judged.message.fields],
         "headers_after": [_field(field) for field in judged.leaving] if accept else None,
@@ -46,7 +47,13 @@ def _reply(reply: Reply) -> dict[str, Any]:
 
 
 def _refusal(refusal: Refusal) -> dict[str, str]:
-    return {"check": refusal.check, "place": str(refusal.place), "status": refusal.status, "text": refusal.text}
+    published = {"published": refusal.published} if refusal.published else {}
+    return {
+        "check": refusal.check,
+        "place": str(refusal.place),
+        "status": refusal.status,
+        "text": refusal.text,
+    } | published
 
 
 def _check(outcome: Outcome) -> dict[str, Any]:

@@ -6,13 +6,25 @@ from datetime import datetime
 
 from franking.transaction import Transaction
 from franking_policy.admit import admit
-from franking_policy.decide import decide
+from franking_policy.decide import decide, on_stream
 from franking_policy.edits.applied import applied
 from franking_policy.eml import read_eml
 from franking_policy.message import Field, Message
 from franking_policy.model import Account, Policy
 from franking_policy.quotas import Charge
-from franking_policy.verdict import Accept, Decision, Outcome, Refusal, Refuse, Reply, quota_reply, refusal_reply
+from franking_policy.record import Record
+from franking_policy.verdict import (
+    Accept,
+    Decision,
+    Discard,
+    Outcome,
+    Refusal,
+    Refuse,
+    Reply,
+    answer_reply,
+    quota_reply,
+    refusal_reply,
+)
 
 QUEUE_ID = "QUEUEID"
 """Stands for the queue ID that Postfix would choose."""
@@ -32,6 +44,8 @@ class Submission:
     login: str = ""
     client: str = ""
     """IP address, empty if it is not known."""
+    endpoint: str = ""
+    """`milter_macro_daemon_name` of where it is submitted."""
     sender: str = ""
     recipients: tuple[str, ...] = ()
 
@@ -54,13 +68,22 @@ class Judged:
 
     @property
     def verdict(self) -> str:
-        """`accept`, `refuse` or `tempfail`, as in the log."""
+        """`accept`, `refuse`, `discard` or `tempfail`, as in the log."""
+        if isinstance(self.decision, Discard):
+            return "discard"
+        if isinstance(self.decision, Refuse):
+            return "refuse"
         return {2: "accept", 4: "tempfail", 5: "refuse"}[self.reply.code // 100]
 
     @property
     def trace(self) -> tuple[Outcome, ...]:
         """What each check found."""
         return self.decision.trace if self.decision else ()
+
+    @property
+    def record(self) -> Record | None:
+        """What would be stored of the message; None if nothing is."""
+        return self.decision.record if isinstance(self.decision, Accept | Discard) else None
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -77,13 +100,15 @@ class Judged:
 def judge(policy: Policy, submission: Submission, now: datetime) -> Judged:
     """Return what ``policy`` says of ``submission``, as the first message on its connection; quotas are not asked."""
     message = _message(submission, now)
-    account = admit(policy, submission.login, submission.client)
+    account = admit(policy, submission.login, submission.client, submission.endpoint)
     if isinstance(account, Refusal):
         return Judged(submission, message, None, None, (account,), refusal_reply((account,), ""))
+    account = on_stream(account, message)
     match decide(account, message):
-        case Refuse(refusals, _) as decision:
-            answer = refusal_reply(refusals, message.queue_id)
-            return Judged(submission, message, account, decision, refusals, answer)
+        case Refuse(refusals) as decision:
+            return Judged(submission, message, account, decision, refusals, answer_reply(decision, message.queue_id))
+        case Discard(refusals) as decision:
+            return Judged(submission, message, account, decision, refusals, QUEUED)
         case Accept() as decision:
             return Judged(submission, message, account, decision, (), QUEUED)
 
@@ -93,13 +118,14 @@ def measured(judged: Judged, used: tuple[int, ...], now: datetime) -> Judged:
     known = dataclasses.replace(judged, used=used)
     for charge, count in zip(judged.charges, used, strict=True):
         if judged.account and count + charge.messages > charge.quota.messages:
-            return dataclasses.replace(known, reply=quota_reply(judged.account.name, charge, count, now))
+            return dataclasses.replace(known, reply=quota_reply(judged.account, charge, count, now))
     return known
 
 
 def _message(submission: Submission, now: datetime) -> Message:
     eml = read_eml(submission.data)
     transaction = Transaction(submission.client, submission.sender, submission.login, queue_id=QUEUE_ID)
+    transaction.endpoint = submission.endpoint
     transaction.recipients += submission.recipients
     for one in eml.fields:
         transaction.add_field(one.name, one.value)

@@ -4,6 +4,8 @@ All begin with the version of their layout and carry the account in braces: Redi
 touches on one node. Account names hold no braces and no colons; the policy language sees to that.
 """
 
+from hashlib import sha256
+
 from franking_policy.quotas import Charge
 
 
@@ -20,6 +22,12 @@ def message(account: str, queue_id: str) -> str:
 def messages(account: str) -> str:
     """Return the key of the index of an account's records, by the time they were received."""
     return f"franking:v1:{{{account}}}:messages"
+
+
+def message_id(account: str, text: str) -> str:
+    """Return the key of the queue IDs of the messages that came with the Message-ID ``text``, or were given it."""
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"franking:v1:{{{account}}}:message-id:{digest}"
 
 
 def probe(key: str) -> str:

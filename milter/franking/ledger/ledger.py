@@ -6,14 +6,16 @@ it errs on the side of the limit. The same commit again, for a message that was 
 """
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import redis
 
@@ -257,6 +259,28 @@ class Ledger:
             raise Unavailable(reason(error)) from error
         return None
 
+    def find_by_message_id(self, message_id: str, accounts: Iterable[str]) -> list[Record]:
+        """Return the records of the messages that came or left with ``message_id``, of ``accounts``, the oldest first.
+
+        Of many with the same one, each account's last 100. Raises Unavailable.
+        """
+        found: list[Record] = []
+        accounts = list(accounts)
+        ours = _queue_id_within(message_id)
+        try:
+            for start in range(0, len(accounts), LOOKUPS_AT_ONCE):
+                for account, queue_ids in self._with_message_id(message_id, accounts[start : start + LOOKUPS_AT_ONCE]):
+                    names = [keys.message(account, one) for one in (*queue_ids, *([ours] if ours else []))]
+                    found += (Record.from_json(json.loads(stored)) for stored in self._records(names))
+        except redis.RedisError as error:
+            raise Unavailable(reason(error)) from error
+        return [record for record in found if message_id in (record.message_id, record.original_message_id)]
+
+    def _with_message_id(self, message_id: str, accounts: list[str]) -> list[tuple[str, list[str]]]:
+        of = {keys.message_id(account, message_id): account for account in accounts}
+        found = self._each(list(of), lambda client, name: client.zrange(name, 0, -1))
+        return [(of[name], [one.decode() for one in queue_ids]) for name, queue_ids in found]
+
     def recent(self, accounts: Iterable[str], since: datetime) -> Iterator[Record]:
         """Yield the records of messages that ``accounts`` sent since then, account by account, the oldest first.
 
@@ -271,16 +295,20 @@ class Ledger:
             raise Unavailable(reason(error)) from error
 
     def _records(self, names: list[str]) -> list[bytes]:
-        found = []
-        for group in self._store.groups(names):
-            answers = self._store.call(group[0], lambda client, group=group: _fetch(client, group))  # type: ignore[misc]
-            for name, answer in zip(group, answers, strict=True):
-                found.append(self._fetch_alone(name) if isinstance(answer, Exception) else answer)
-        return [stored for stored in found if stored]
+        return [stored for _, stored in self._each(names, lambda client, name: client.hget(name, "record")) if stored]
 
-    def _fetch_alone(self, name: str) -> bytes | None:
-        """Return a record that is on another node than was known, or raise what it raises there too."""
-        return self._store.call(name, lambda client: client.hget(name, "record"))  # type: ignore[return-value]
+    def _each(self, names: list[str], question: Callable[["redis.Redis", str], Any]) -> list[tuple[str, Any]]:
+        """Return each key with the answer to ``question``, in one round trip for all that one server has."""
+        found: list[tuple[str, Any]] = []
+        for group in self._store.groups(names):
+            answers = self._store.call(group[0], partial(_at_once, group, question))
+            for name, answer in zip(group, answers, strict=True):
+                found.append((name, self._alone(name, question) if isinstance(answer, Exception) else answer))
+        return found
+
+    def _alone(self, name: str, question: Callable[["redis.Redis", str], Any]) -> Any:
+        """Return the answer for a key that has moved, or raise what the question raises there too."""
+        return self._store.call(name, lambda client: question(client, name))
 
     def _pay(self, owed: Granted) -> None:
         facts: list[str | int] = [owed.token, DAY, owed.queue_id, *owed.costs]
@@ -302,8 +330,16 @@ class Ledger:
 
 def _receipt(record: Record, charges: tuple[Charge, ...], token: str) -> Granted:
     counters = (keys.counter(record.account, charge) for charge in charges)
-    names = (keys.message(record.account, record.queue_id), keys.messages(record.account), *counters)
+    account, message_id = record.account, record.original_message_id or record.message_id
+    indexes = (keys.messages(account), keys.message_id(account, message_id))
+    names = (keys.message(account, record.queue_id), *indexes, *counters)
     return Granted(names, token, record.queue_id, tuple(charge.messages for charge in charges))
+
+
+def _queue_id_within(message_id: str) -> str:
+    """Return the queue ID in a Message-ID of our own making, which is in no index; empty if it is not."""
+    found = re.match(r"<([0-9A-Za-z]+)\.[0-9a-f]{16}@", message_id)
+    return found[1] if found else ""
 
 
 def _outcome(verdict: int, numbers: list[int], receipt: Granted, charges: tuple[Charge, ...]) -> Granted | Exceeded:
@@ -330,9 +366,9 @@ def _unlimited(charge: Charge) -> Charge:
     return replace(charge, quota=replace(charge.quota, messages=NO_LIMIT))
 
 
-def _fetch(client: "redis.Redis", names: list[str]) -> list[bytes | redis.RedisError | None]:
-    """Return the record of each key, or what came in its stead."""
+def _at_once(names: list[str], question: Callable[["redis.Redis", str], Any], client: "redis.Redis") -> list[Any]:
+    """Return the answer for each key, or what came in its stead."""
     pipeline = client.pipeline(transaction=False)
     for name in names:
-        pipeline.hget(name, "record")
+        question(pipeline, name)
     return pipeline.execute(raise_on_error=False)

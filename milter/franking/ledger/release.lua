@@ -10,13 +10,14 @@
 
 local token = redis.call('HGET', KEYS[1], 'token')
 if token == ARGV[1] then
-  for n = 1, #KEYS - 2 do
-    if redis.call('EXISTS', KEYS[n + 2]) == 1 then
-      redis.call('DECRBY', KEYS[n + 2], ARGV[n + 3])
+  for n = 1, #KEYS - 3 do
+    if redis.call('EXISTS', KEYS[n + 3]) == 1 then
+      redis.call('DECRBY', KEYS[n + 3], ARGV[n + 3])
     end
   end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[3])
+  redis.call('ZREM', KEYS[3], ARGV[3])
 end
 
 redis.call('HSET', KEYS[1], 'released', ARGV[1])

@@ -5,9 +5,25 @@ The registry is written by hand, in the order in which a client is told what it 
 
 from collections.abc import Callable, Iterator, Mapping
 
-from franking_policy.checks import field_count, from_domain, once, reply_to, subject, tags, to, unsubscribe
+from franking_policy.checks import (
+    field_count,
+    from_domain,
+    mailer,
+    metadata,
+    once,
+    options,
+    recipients,
+    reply_to,
+    size,
+    stream,
+    subject,
+    tags,
+    to,
+    unsubscribe,
+)
 from franking_policy.message import Message
-from franking_policy.model import Account, Mode, Setting
+from franking_policy.model import Account, Mode
+from franking_policy.rules import Setting
 from franking_policy.source import BUILT_IN
 from franking_policy.verdict import Refusal
 
@@ -20,7 +36,13 @@ CHECKS: Mapping[str, Check] = {
     once.NAME: once.check,
     reply_to.NAME: reply_to.check,
     tags.NAME: tags.check,
+    metadata.NAME: metadata.check,
+    options.NAME: options.check,
+    stream.NAME: stream.check,
     unsubscribe.NAME: unsubscribe.check,
+    recipients.NAME: recipients.check,
+    size.NAME: size.check,
+    mailer.NAME: mailer.check,
     field_count.NAME: field_count.check,
 }
 

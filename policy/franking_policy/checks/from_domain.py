@@ -8,8 +8,9 @@ the envelope sender and a Sender field are no substitute.
     domains:
       - acme.example
       - {name: shop.example, subdomains: true}
+    addresses: [boss@elsewhere.example]
 
-Passes: ``From: Acme <news@ACME.example>``, ``From: eu@de.shop.example``.
+Passes: ``From: Acme <news@ACME.example>``, ``From: eu@de.shop.example``, ``From: boss@elsewhere.example``.
 Fails: no From, two From fields or mailboxes, ``a@de.acme.example``, ``a@notacme.example``, anything that two readers
 could take for two different addresses (see `franking_policy.addresses`).
 """
@@ -17,6 +18,7 @@ could take for two different addresses (see `franking_policy.addresses`).
 from collections.abc import Iterator
 
 from franking_policy.addresses import AddressError, Mailbox, parse_mailbox_list
+from franking_policy.dialect.fault import Fault
 from franking_policy.domains import DomainError, to_ascii
 from franking_policy.headers import MAX_LINE
 from franking_policy.message import Field, Message
@@ -53,48 +55,57 @@ def author(message: Message) -> str:
 
 def judge_author(address: str, account: Account) -> Iterator[Refusal]:
     """Yield a refusal unless ``address``, as `author` returned it, is in a verified domain."""
-    fault = _field_fault(Field("From", address.encode()), account) if address else UNREADABLE
+    fault = _field_fault(Field("From", address.encode()), account) if address else Fault("malformed", UNREADABLE)
     if fault:
         yield _refusal(fault, account)
 
 
-def _refusal(fault: str, account: Account) -> Refusal:
-    return Refusal(NAME, account.domains.place, "5.7.1", f"{fault} (account {account.name})")
+def _refusal(fault: Fault, account: Account) -> Refusal:
+    text = f"{fault.text} (account {account.name})"
+    return Refusal(NAME, account.domains.place, "5.7.1", text, fault.kind, fault.seen)
 
 
-def _wrong_count(count: int) -> str:
-    return f"{count or 'no'} From field{'s' if count else ''}: send exactly one, with one address in it"
+def _wrong_count(count: int) -> Fault:
+    text = f"{count or 'no'} From field{'s' if count else ''}: send exactly one, with one address in it"
+    return Fault("several" if count else "missing", text)
 
 
-def _field_fault(field: Field, account: Account) -> str:
+def _field_fault(field: Field, account: Account) -> Fault | None:
     longest = field.longest_line
     if longest > MAX_LINE:
         # smtp(8) breaks it there, and what was one mailbox here may be two on arrival.
-        return f"From has a line of {longest} octets: {MAX_LINE} is the most (RFC 5322, 2.1.1), fold it"
+        text = f"From has a line of {longest} octets: {MAX_LINE} is the most (RFC 5322, 2.1.1), fold it"
+        return Fault("malformed", text)
     try:
         mailboxes = parse_mailbox_list(field.value)
     except AddressError as error:
-        return f"From does not parse: {error}"
+        return Fault("malformed", f"From does not parse: {error}")
     if len(mailboxes) != 1:
         seen = ", ".join(mailbox.address for mailbox in mailboxes[:3])
-        return f"From has {len(mailboxes)} addresses ({seen}): send exactly one"
+        return Fault("several", f"From has {len(mailboxes)} addresses ({seen}): send exactly one", seen=seen)
     return _domain_fault(mailboxes[0], account.domains)
 
 
-def _domain_fault(mailbox: Mailbox, domains: Domains) -> str:
-    try:
-        owned = domains.own(to_ascii(mailbox.domain))
-    except DomainError:  # an address literal, which nobody can own
-        owned = False
-    if owned:
-        return ""
-    return (
+def _domain_fault(mailbox: Mailbox, domains: Domains) -> Fault | None:
+    if _owned(mailbox, domains):
+        return None
+    text = (
         f"From address {mailbox.address} is in no verified domain: "
         f"send from {_listed(domains)}, or have {mailbox.domain} verified"
     )
+    return Fault("unverified", text, seen=mailbox.address)
+
+
+def _owned(mailbox: Mailbox, domains: Domains) -> bool:
+    try:
+        domain = to_ascii(mailbox.domain)
+    except DomainError:  # an address literal, which nobody can own
+        return False
+    return domains.own(domain) or (mailbox.local_part, domain) in domains.addresses
 
 
 def _listed(domains: Domains) -> str:
     names = [f"{name} or below" if name in domains.parents else name for name in sorted(domains.exact)]
+    names += ["@".join(address) for address in sorted(domains.addresses)]
     more = [f"{len(names) - SHOWN_DOMAINS} more"] if len(names) > SHOWN_DOMAINS else []
     return ", ".join([*names[:SHOWN_DOMAINS], *more])

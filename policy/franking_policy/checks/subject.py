@@ -1,7 +1,8 @@
 """Require exactly one Subject with something in it.
 
 Passes: ``Subject: Re:``. Fails: no Subject, two of them, ``Subject:`` and blanks alone, or encoded words that decode
-to blanks or to characters that nobody sees, such as a zero-width space.
+to blanks or to characters that nobody sees, such as a zero-width space. With ``subject: {required: false}`` only two
+of them fail, and one that is longer than ``longest``.
 """
 
 from collections.abc import Iterator
@@ -9,23 +10,28 @@ from collections.abc import Iterator
 from franking_policy.encoded_words import decode_for_all, has_visible_text
 from franking_policy.message import Message
 from franking_policy.model import Account
-from franking_policy.source import BUILT_IN
+from franking_policy.source import BUILT_IN, Place
 from franking_policy.verdict import Refusal
 
 NAME = "subject"
 
 
-def check(message: Message, _account: Account) -> Iterator[Refusal]:
-    """Yield a refusal for a Subject that is not there, there twice, or empty to the eye."""
-    fields = message.all("Subject")
-    if not fields:
-        yield Refusal(NAME, BUILT_IN, "5.6.0", "no Subject field: send exactly one, with text in it")
+def check(message: Message, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal for a Subject that is not there, there twice, empty to the eye, or too long."""
+    fields, rules = message.all("Subject"), account.subject
+    if not fields and rules.required.value:
+        text = "no Subject field: send exactly one, with text in it"
+        yield Refusal(NAME, rules.required.place, "5.6.0", text, "missing")
     elif len(fields) > 1:
-        yield Refusal(NAME, BUILT_IN, "5.6.0", f"{len(fields)} Subject fields: send exactly one (RFC 5322, 3.6)")
-    elif not has_visible_text(decode_for_all(fields[0].value)):
-        yield empty()
+        text = f"{len(fields)} Subject fields: send exactly one (RFC 5322, 3.6)"
+        yield Refusal(NAME, BUILT_IN, "5.6.0", text, "several")
+    elif fields and rules.required.value and not has_visible_text(decode_for_all(fields[0].value)):
+        yield empty(rules.required.place)
+    elif fields and rules.longest.value and len(text := fields[0].text.strip()) > rules.longest.value:
+        text = f"Subject has {len(text)} characters: {rules.longest.value} is the most"
+        yield Refusal(NAME, rules.longest.place, "5.6.0", text, "long")
 
 
-def empty() -> Refusal:
-    """Return what a Subject without visible text is refused with."""
-    return Refusal(NAME, BUILT_IN, "5.6.0", "Subject is empty: put visible text into it")
+def empty(place: Place = BUILT_IN) -> Refusal:
+    """Return what a Subject without visible text is refused with, by the setting at ``place``."""
+    return Refusal(NAME, place, "5.6.0", "Subject is empty: put visible text into it", "missing")

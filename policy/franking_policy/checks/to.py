@@ -14,10 +14,12 @@ from franking_policy.verdict import Refusal
 NAME = "to"
 
 
-def check(message: Message, _account: Account) -> Iterator[Refusal]:
-    """Yield a refusal unless there is one To field."""
-    count = len(message.all("To"))
-    if count == 0:
-        yield Refusal(NAME, BUILT_IN, "5.6.0", "no To field: send exactly one (`undisclosed-recipients:;` will do)")
+def check(message: Message, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal unless there is one To field, or none where none is required."""
+    count, required = len(message.all("To")), account.to.required
+    if count == 0 and required.value:
+        text = "no To field: send exactly one (`undisclosed-recipients:;` will do)"
+        yield Refusal(NAME, required.place, "5.6.0", text, "missing")
     if count > 1:
-        yield Refusal(NAME, BUILT_IN, "5.6.0", f"{count} To fields: put all addresses into one (RFC 5322, 3.6)")
+        text = f"{count} To fields: put all addresses into one (RFC 5322, 3.6)"
+        yield Refusal(NAME, BUILT_IN, "5.6.0", text, "several")

@@ -26,7 +26,7 @@ def leaving(message: Message, account: Account) -> tuple[Leaving, ...]:
     for field in message.fields:
         name = field.name.lower()
         seen[name] = seen.get(name, 0) + 1
-        if strip.unwanted(name, account) or stamps.replaced(field):
+        if strip.unwanted(name, account) or stamps.replaced(field, message, account):
             found.append(Leaving(field, seen[name]))
     return tuple(found)
 
@@ -34,5 +34,5 @@ def leaving(message: Message, account: Account) -> tuple[Leaving, ...]:
 def edits(message: Message, account: Account, deleted: tuple[Leaving, ...]) -> tuple[HeaderEdit, ...]:
     """Return all edits in the order in which they must be applied; ``deleted`` is what `leaving` found."""
     deletions = (Delete(one.field.name, one.index) for one in reversed(deleted))
-    additions = (*unsubscribe.additions(message), *stamps.additions(message, account))
+    additions = (*unsubscribe.additions(message, account), *stamps.additions(message, account))
     return (*deletions, *(Add(name, value) for name, value in additions))

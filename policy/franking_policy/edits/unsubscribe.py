@@ -20,20 +20,28 @@ from collections.abc import Iterator
 from franking_policy import headers
 from franking_policy.list_fields import ListFieldError, offers_one_click, parse_list_uris
 from franking_policy.message import Message
+from franking_policy.model import Account
+from franking_policy.rules import Names
 
 
-def additions(message: Message) -> Iterator[tuple[str, str]]:
+def additions(message: Message, account: Account) -> Iterator[tuple[str, str]]:
     """Yield name and value of the fields to add."""
-    uris = _uris(message)
+    uris = _uris(message, account.unsubscribe.headers.value)
     if uris:
         yield headers.LIST_UNSUBSCRIBE, ",\n ".join(f"<{uri}>" for uri in uris)
-        if offers_one_click(uris) and not message.all(headers.LIST_UNSUBSCRIBE_POST):
+        if _one_click(account) and offers_one_click(uris) and not message.all(headers.LIST_UNSUBSCRIBE_POST):
             yield headers.LIST_UNSUBSCRIBE_POST, headers.ONE_CLICK
 
 
-def _uris(message: Message) -> tuple[str, ...]:
-    fields = message.all(headers.UNSUBSCRIBE)
-    if len(fields) != 1 or message.all(headers.LIST_UNSUBSCRIBE):
+def _one_click(account: Account) -> bool:
+    where = account.unsubscribe.post.value
+    return where == "when_possible" or (where == "broadcast" and account.stream_type == "broadcast")
+
+
+def _uris(message: Message, names: Names) -> tuple[str, ...]:
+    fields = [field for name in names for field in message.all(name)]
+    own = {headers.LIST_UNSUBSCRIBE.lower()} - {name.lower() for name in names}
+    if len(fields) != 1 or any(message.all(name) for name in own):
         return ()
     try:
         return parse_list_uris(fields[0].value)

@@ -1,0 +1,33 @@
+"""The control fields of an account: the names that its settings give, gathered once and shared by all alike."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from franking_policy.model import Control
+from franking_policy.rules import Names
+
+
+def control(settings: Mapping[str, Any]) -> Control:
+    """Return the control fields of the resolved ``settings`` of an account."""
+    return _control(tuple(_patterns(settings)))
+
+
+@cache
+def _control(patterns: Names) -> Control:
+    lowered = [pattern.lower() for pattern in patterns]
+    names = frozenset(pattern for pattern in lowered if not pattern.endswith("*"))
+    return Control(names, tuple({pattern[:-1] for pattern in lowered if pattern.endswith("*")}))
+
+
+def _patterns(settings: Mapping[str, Any]) -> Iterator[str]:
+    yield settings["queue_id_field"].value
+    yield settings["stream_field"].value
+    yield from settings["control_rules"].value
+    for name in ("tags", "metadata", "stream_selection", "unsubscribe"):
+        yield from settings[name].headers.value
+    yield from settings["message_id"].unless.value
+    if prefix := settings["metadata"].prefix.value:
+        yield f"{prefix}*"
+    for option in settings["options"].values():
+        yield from option.headers.value

@@ -1,0 +1,26 @@
+"""The names of faults that a refusal can have, for `texts`: the check, and what exactly it found."""
+
+from collections.abc import Mapping
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "account": ("pending", "suspended"),
+    "from_domain": ("missing", "several", "malformed", "unverified"),
+    "to": ("missing", "several"),
+    "subject": ("missing", "several", "long"),
+    "once": (),
+    "reply_to": ("malformed", "several"),
+    "tags": ("many", "long", "forbidden", "malformed", "several"),
+    "metadata": ("many", "long", "malformed", "several"),
+    "options": (),
+    "stream": ("unknown", "inbound", "conflict"),
+    "unsubscribe": ("missing", "malformed", "several"),
+    "recipients": ("many", "foreign", "malformed"),
+    "size": (),
+    "mailer": (),
+    "field_count": (),
+    "quota": (),
+}
+"""Faults by check; `account` is what MAIL is refused for, `quota` what a full quota is put off with."""
+
+FAULTS = frozenset(KINDS) | {f"{check}.{kind}" for check, kinds in KINDS.items() for kind in kinds}
+"""All names: of checks, and of checks with a fault behind a dot."""
