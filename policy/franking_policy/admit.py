@@ -25,7 +25,9 @@ def admit(policy: Policy, sasl_username: str, client_address: str, endpoint: str
         kind = str(account.status.value)
         return published(Refusal(NAME, account.status.place, "5.7.1", _not_active(account), kind), account.texts)
     seen, fault = at_endpoint(account, endpoint)
-    return published(refusal_of(stream.NAME, account, fault, "5.7.1"), account.texts) if fault else seen
+    if fault and account.checks[stream.NAME].value == Mode.ENFORCE:
+        return published(refusal_of(stream.NAME, account, fault, "5.7.1"), account.texts)
+    return seen
 
 
 def size_refusal(account: Account, announced: int, endpoint: str = "") -> Refusal | None:

@@ -69,6 +69,7 @@ def record(
     account: Account, message: Message, deleted: tuple[Leaving, ...], reported: tuple[Refusal, ...] = ()
 ) -> Record:
     """Return what is to be stored of ``message``."""
+    came_with, leaves_with = original_message_id(message), message_id(message, account)
     return Record(
         queue_id=message.queue_id,
         account=account.name,
@@ -79,14 +80,14 @@ def record(
         recipients=message.recipients,
         header_from=_text(message, "From"),
         subject=_text(message, "Subject"),
-        message_id=message_id(message, account)[:MAX_TEXT],
+        message_id=leaves_with[:MAX_TEXT],
         tags=kept_tags(tags_of(message, account.tags)),
         size=message.size,
         received=message.received.isoformat(),
         removed=tuple(dict.fromkeys(one.field.name[:MAX_NAME] for one in deleted))[:MAX_NAMES],
         reported=tuple(f"{refusal.check}: {refusal.text}"[:MAX_TEXT] for refusal in reported),
         author=author(message)[:MAX_TEXT],
-        original_message_id=_replaced_id(message, account)[:MAX_TEXT],
+        original_message_id="" if came_with == leaves_with else came_with[:MAX_TEXT],
         metadata=dict(metadata_of(message, account.metadata)),
         options=dict(options_of(message, account)) if account.options else {},
     )
@@ -98,11 +99,6 @@ def _outcome(name: str, account: Account, message: Message) -> Outcome:
     if refusals and account.texts:
         refusals = tuple(published(refusal, account.texts) for refusal in refusals)
     return Outcome(name, mode, refusals)
-
-
-def _replaced_id(message: Message, account: Account) -> str:
-    original = original_message_id(message)
-    return "" if original == message_id(message, account) else original
 
 
 def _found(trace: tuple[Outcome, ...], mode: Mode) -> tuple[Refusal, ...]:

@@ -5,10 +5,10 @@ it reaches.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from franking_policy.effective import Row, header_rules_in_one, settings
+from franking_policy.effective import WHICH_STREAM, Row, header_rules_in_one, reached, settings
 from franking_policy.model import Account, Network, Policy
 from franking_policy.source import BUILT_IN, Place
 
@@ -101,6 +101,25 @@ def _has_own(old: Policy, before: Account, new: Policy, after: Account) -> bool:
 
 
 def _of(old: Account, new: Account) -> Iterator[tuple[Change, Place]]:
+    """Yield what changes, and what else does on the streams that endpoint or message may choose."""
+    found = list(_between(old, new))
+    yield from found
+    told = {change for change, _ in found}
+    after = reached(new)
+    for name, before in reached(old).items():
+        if name in after:
+            for change, place in _between(before, after[name]):
+                if change not in told and change.name not in WHICH_STREAM:
+                    yield replace(change, name=f"streams.{name}.{change.name}"), place
+    if old.endpoints != new.endpoints:
+        yield Change("endpoints", _endpoints(old), _endpoints(new)), new.place
+
+
+def _endpoints(account: Account) -> str:
+    return ", ".join(f"{endpoint} of {stream}" for endpoint, stream in sorted(account.endpoints.items())) or "(none)"
+
+
+def _between(old: Account, new: Account) -> Iterator[tuple[Change, Place]]:
     before, after = ({row.name: row for row in _rows(account)} for account in (old, new))
     for name in dict.fromkeys((*before, *after)):
         gone = Row(name, "", BUILT_IN)

@@ -1,7 +1,7 @@
 """The effective settings of an account, or of one of its logins, as rows for people: what holds, and who says so."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 from typing import Any
 
@@ -62,6 +62,30 @@ def settings(account: Account) -> Iterator[Row]:
     yield _row("headers.stream", account.stream_field)
     yield _row("headers.unlisted", account.unlisted)
     yield _row("headers.control", account.control_rules)
+
+
+def of_streams(account: Account) -> Iterator[Row]:
+    """Yield what is otherwise on the streams that endpoint or message may choose, as `streams.NAME.SETTING`."""
+    usual = {row.name: row for row in (*settings(account), header_rules_in_one(account))}
+    for name, view in reached(account).items():
+        endpoints = tuple(endpoint for endpoint, stream in account.endpoints.items() if stream == name)
+        if endpoints:
+            yield Row(f"streams.{name}.endpoints", endpoints, view.stream_place)
+        for row in (*settings(view), header_rules_in_one(view)):
+            if row.name not in WHICH_STREAM and (row.name not in usual or usual[row.name].value != row.value):
+                yield replace(row, name=f"streams.{name}.{row.name}")
+
+
+def reached(account: Account) -> Mapping[str, Account]:
+    """Return ``account`` on the streams by which a message may go though no login is bound to them."""
+    if account.bound:
+        return {}
+    by_field, by_endpoint = bool(account.stream_selection.headers.value), set(account.endpoints.values())
+    return {name: view for name, view in account.streams.items() if by_field or name in by_endpoint}
+
+
+WHICH_STREAM = ("stream", "streams")
+"""Settings that tell the streams apart."""
 
 
 def header_rules(account: Account) -> Iterator[Row]:

@@ -14,6 +14,7 @@ def warnings(written: Written) -> Iterable[Problem]:
         yield Problem(written.places[0], "the policy has no account: everybody is refused")
     for name, account in written.accounts:
         yield from _of_account(written, name, account)
+        yield from _idle(written, account)
     for layer in _layers(written):
         yield from _any_name(layer)
         yield from _lost_threads(layer)
@@ -26,20 +27,49 @@ def warnings(written: Written) -> Iterable[Problem]:
 def _of_account(written: Written, name: str, account: Value) -> Iterable[Problem]:
     if not items(account, "logins") and not networks(account):
         yield Problem(account.place, f"account `{name}` has no login and no network: nobody can send for it")
-    used = {stream.what for _, login in items(account, "logins") if (stream := login.get("stream"))}
-    if not any(_by_message(layer) for layer in (*written.broader(account), account)):
-        for unused, value in items(account, "streams"):
-            if unused not in used and not members(value, "endpoints"):
-                yield Problem(value.place, f"no login sends by stream `{unused}`")
+    yield from _unused_streams(written, account)
     for network, place in networks(account):
         if network.prefixlen == 0:
             yield Problem(place, f"network `{network}` is everybody: any client may send for account `{name}`")
 
 
-def _by_message(layer: Value) -> bool:
-    """Tell whether ``layer`` lets messages name their stream."""
-    selection = layer.get("stream_selection")
-    return bool(selection and (selection.get("headers") or selection.get("default")))
+def _unused_streams(written: Written, account: Value) -> Iterable[Problem]:
+    selection: dict[str, Value] = {}
+    for layer in (*written.broader(account), account):
+        if table := layer.get("stream_selection"):
+            selection |= table.what
+    if "headers" in selection and selection["headers"].what:
+        return
+    used = {stream.what for _, login in items(account, "logins") if (stream := login.get("stream"))}
+    used |= {selection["default"].what} if "default" in selection else set()
+    for unused, value in items(account, "streams"):
+        if unused not in used and not members(value, "endpoints"):
+            yield Problem(value.place, f"no login sends by stream `{unused}`")
+
+
+IDLE = (
+    ("message_id", "unless", "action", "replace", "keep"),
+    ("answer", "prefix", "style", "defer", "refuse"),
+    ("answer", "event", "style", "report", "refuse"),
+)
+"""Table, key, and another key of it that must have a value for the first to mean anything; and that one's default."""
+
+
+def _idle(written: Written, account: Value) -> Iterable[Problem]:
+    """Yield keys that an account writes and another key makes idle, for all its logins and streams."""
+    narrower = [value for name in ("streams", "logins") for _, value in items(account, name)]
+    layers = [*written.broader(account), account]
+    for name, key, by, needed, usual in IDLE:
+        table = account.get(name)
+        own = table.get(key) if table else None
+        said = [word.what for layer in layers if (word := _inner(layer, name, by))]
+        if own and needed not in (*said[-1:], *(word.what for layer in narrower if (word := _inner(layer, name, by)))):
+            yield Problem(own.place, f"`{key}` has no effect where `{by}` is `{said[-1] if said else usual}`")
+
+
+def _inner(layer: Value, table: str, key: str) -> Value | None:
+    found = layer.get(table)
+    return found.get(key) if found else None
 
 
 def _layers(written: Written) -> Iterable[Value]:

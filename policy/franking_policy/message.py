@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from franking_policy.addresses import Mailbox, parse_mailbox_list
 from franking_policy.encoded_words import decode
 
 
@@ -49,6 +50,11 @@ class Message:
     """Random letters and digits that no other message has, on any host: a queue ID alone may be used again."""
     endpoint: str = ""
     """Where Postfix took it (`milter_macro_daemon_name`); empty if that has no name."""
+
+    @cached_property
+    def authors(self) -> tuple[Mailbox, ...]:
+        """The mailboxes in the first From, parsed once. Raises AddressError, and IndexError if there is none."""
+        return tuple(parse_mailbox_list(self.all("From")[0].value))
 
     @cached_property
     def _by_name(self) -> Mapping[str, tuple[Field, ...]]:

@@ -41,8 +41,9 @@ def rejudge(policy: Policy, record: Record) -> tuple[Refusal, ...]:
 def _judged(account: Account, record: Record) -> Iterator[Refusal]:
     if record.author is not None:
         yield from from_domain.judge_author(record.author, account)
-    if not has_visible_text(record.subject) and not any(one.startswith(f"{subject.NAME}:") for one in record.reported):
-        yield subject.empty()
+    unseen = account.subject.required.value and not has_visible_text(record.subject)
+    if unseen and not any(one.startswith(f"{subject.NAME}:") for one in record.reported):
+        yield subject.empty(account.subject.required.place)
     yield from tags.judge_count(len(record.tags), account)
 
 

@@ -1,18 +1,23 @@
-"""What Franking costs: Postfix with it against Postfix without it, in turns in one run, as a ratio.
+"""What Franking costs: Postfix without it against Postfix with it, in turns in one run, as ratios.
 
-    make bench                      # or: .venv/bin/python tests/bench/bench.py [MESSAGES [ROUNDS]]
+    make bench                      # or: .venv/bin/python tests/bench/bench.py [MESSAGES [ROUNDS [CHECKOUT]]]
 
-Machines are noisy: compare the ratios of two runs, never the messages a second of one with those of another.
+Three policies are measured: one that limits nothing, one that limits recipients, so that RCPT is answered, and the
+profile `postmark`. With CHECKOUT, the directory of another version (`git worktree add`), that one's daemon takes turns
+with the first of them. Machines are noisy: compare the ratios of one run, never the messages a second of two.
 """
 
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,51 +30,93 @@ accounts:
   bench:
     domains: [bench.example]
     transactions_per_connection: 1000000
-    quotas: [{messages: 1000000000, per: day}]
+    quotas: [{{messages: 1000000000, per: day}}]
     networks: [127.0.0.0/8]
+    {further}
 """
+POLICIES = {"unlimited": "", "recipients": "recipients_per_message: 50", "postmark": "profile: postmark"}
+
+
+@dataclass(slots=True)
+class Contender:
+    """One way to run Postfix: which milter, if any, and what was measured."""
+
+    name: str
+    milters: str = ""
+    pid: int = 0
+    """The daemon's parent process; 0 if there is none."""
+    rates: list[float] = field(default_factory=list)
+    """Messages a second."""
+    seconds: float = 0.0
+    """Of the processor, taken by the daemon's workers."""
 
 
 def main() -> None:
     """Bring a stack up, measure, print, take it down."""
-    messages, rounds = (*map(int, sys.argv[1:]), 2000, 5)[:2] if len(sys.argv) > 2 else (2000, 5)
+    given = dict(enumerate(sys.argv[1:]))
+    messages, rounds, other = int(given.get(0, "2000")), int(given.get(1, "5")), given.get(2)
     directory = Path(tempfile.mkdtemp(prefix="franking-"))
     directory.chmod(0o755)
-    (directory / "policy").mkdir()
-    (directory / "policy" / "bench.yaml").write_text(POLICY)
     try:
-        measure(json.loads(stack("up", str(directory), "--policy", str(directory / "policy"))), messages, rounds)
+        document = json.loads(stack("up", str(directory)))
+        with ExitStack() as running:
+            contenders = [Contender("without")]
+            contenders += [daemon(document, name, ROOT, further, running) for name, further in POLICIES.items()]
+            if other:
+                contenders += [daemon(document, "other", Path(other), "", running)]
+            measure(document, contenders, messages, rounds)
     finally:
         stack("down", str(directory))
         shutil.rmtree(directory)
 
 
-def measure(document: dict[str, Any], messages: int, rounds: int) -> None:
-    """Print messages a second with and without the milter, and the milter's processor time."""
-    rates: dict[str, list[float]] = {"without": [], "with": []}
-    switch(document, "without")
-    send(document, messages // 4)  # warms everything up
-    before, spent = 0.0, 0.0
+def daemon(document: dict[str, Any], name: str, checkout: Path, further: str, running: ExitStack) -> Contender:
+    """Start a daemon of ``checkout`` with a policy of its own, beside the stack's, until ``running`` ends."""
+    home = Path(document["directory"]) / name
+    (home / "policy").mkdir(parents=True)
+    (home / "policy" / "bench.yaml").write_text(POLICY.format(further=further))
+    redis = f"redis: {{url: '{document['redis']['url']}'}}\n"
+    (home / "config.yaml").write_text(f"socket: milter.sock\nsocket_mode: '0666'\npolicy: policy\nworkers: 2\n{redis}")
+    environment = os.environ | {"PYTHONPATH": f"{checkout}/policy:{checkout}/milter"}
+    log = running.enter_context((home / "log").open("wb"))
+    argv = [sys.executable, "-m", "franking", "milter", "--config", f"{home}/config.yaml"]
+    process = running.enter_context(subprocess.Popen(argv, cwd=home, env=environment, stderr=log))
+    running.callback(process.terminate)
+    milter = home / "milter.sock"
+    with socket.socket(socket.AF_UNIX) as probe:
+        while probe.connect_ex(str(milter)) != 0:
+            if process.poll() is not None:
+                sys.exit((home / "log").read_text())
+            time.sleep(0.05)
+    return Contender(name, f"unix:{milter}", process.pid)
+
+
+def measure(document: dict[str, Any], contenders: list[Contender], messages: int, rounds: int) -> None:
+    """Print, for each contender, messages a second, the ratio to those without a milter, and its processor time."""
+    for contender in contenders:  # warms everything up
+        switch(document, contender)
+        send(document, messages // 4)
     for _ in range(rounds):
-        for state, found in rates.items():
-            switch(document, state)
-            before = processor_seconds(document["pids"]["franking"])
+        for contender in contenders:
+            switch(document, contender)
+            before = processor_seconds(contender.pid)
             started = time.monotonic()
             send(document, messages)
-            found.append(messages / (time.monotonic() - started))
-            spent += processor_seconds(document["pids"]["franking"]) - before
-    ratios = [fast / slow for fast, slow in zip(rates["with"], rates["without"], strict=True)]
-    for state, found in rates.items():
-        print(f"{state:>8} franking: median {statistics.median(found):6.0f} messages/s, 8 sessions")
-    print(f"   ratio: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
-    print(f"processor time of Franking: {1000 * spent / (messages * rounds):.2f} s per 1000 messages")
+            contender.rates.append(messages / (time.monotonic() - started))
+            contender.seconds += processor_seconds(contender.pid) - before
+    without = contenders[0].rates
+    print("             messages/s   ratio: median (from, to)   processor seconds per 1000 messages; 8 sessions")
+    for contender in contenders:
+        ratios = [own / bare for own, bare in zip(contender.rates, without, strict=True)]
+        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
+        seconds = 1000 * contender.seconds / (messages * rounds)
+        print(f"{contender.name:>11}{statistics.median(contender.rates):12.0f}{spread:>27}{seconds:11.2f}")
 
 
-def switch(document: dict[str, Any], state: str) -> None:
-    """Give the submission service its milter, or take it away, and let Postfix know."""
+def switch(document: dict[str, Any], contender: Contender) -> None:
+    """Give the submission service its milter, or none, and let Postfix know."""
     config = document["postfix"]["config"]
-    milters = "$franking_milters" if state == "with" else ""
-    service = f"127.0.0.1:{document['submission']['port']}/inet/smtpd_milters={milters}"
+    service = f"127.0.0.1:{document['submission']['port']}/inet/smtpd_milters={contender.milters}"
     subprocess.run(["postconf", "-c", config, "-P", service], check=True)
     os.utime(f"{config}/main.cf", (0, 0))  # Postfix would wait two seconds for a fresh one
     os.utime(f"{config}/master.cf", (0, 0))
@@ -85,7 +132,9 @@ def send(document: dict[str, Any], messages: int) -> None:
 
 
 def processor_seconds(parent: int) -> float:
-    """Return the processor time that Franking's workers have taken."""
+    """Return the processor time that a daemon's workers have taken."""
+    if not parent:
+        return 0.0
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     ticks = [sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15])) for pid in children]
     return sum(ticks) / os.sysconf("SC_CLK_TCK")

@@ -184,3 +184,100 @@ def test_a_broken_policy_cannot_be_compared(config: Path, tmp_path: Path, capsys
     """78, as everywhere."""
     assert main(["policy", "diff", str(config.parent / "policy"), str(tmp_path / "nothing")]) == 78
     assert "cannot be read" in capsys.readouterr().err
+
+
+PROFILED = """\
+version: 1
+accounts:
+  acme:
+    profile: postmark
+    domains: [acme.example]
+    addresses: [boss@other.example]
+    subdomains: true
+    streams: {broadcast: {record_days: 9, endpoints: [bulk]}}
+    tags: {longest: 50}
+    recipients_per_message: {cc: 5}
+    logins: {acme-app: {}, acme-news: {stream: broadcast, options: {track_opens: "true"}}}
+"""
+
+
+def test_the_settings_of_a_profile_are_shown_with_their_places(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every key of every table; what another stream has of its own is told apart."""
+    (config.parent / "policy" / "a.yaml").write_text(PROFILED)
+    rows = shown(config, capsys, "--account", "acme")
+    found = {name: (value, place) for name, value, place in rows}
+
+    assert found["tags.longest"] == (50, "a.yaml:9:21")
+    assert found["tags.headers"][0] == ["X-PM-Tag"]
+    assert found["tags.headers"][1].startswith("profiles/postmark.yaml:")
+    assert found["metadata.prefix"][0] == "X-PM-Metadata-"
+    assert found["recipients_per_message.cc"] == (5, "a.yaml:10:34")
+    assert found["recipients_per_message.total"][0] == 50
+    assert found["domains"][0] == ["acme.example and below", "boss@other.example"]
+    assert found["options.track_opens.values"][0] == ["false", "true"]
+    assert found["record_days"] == (30, "built-in")
+    assert found["stream"][0] == "outbound (transactional)"
+    assert [row for row in rows if row[0].startswith("streams.")] == [
+        ("streams.broadcast.endpoints", ["bulk"], "a.yaml:8:15"),
+        ("streams.broadcast.record_days", 9, "a.yaml:8:40"),
+    ]
+
+
+def test_a_bound_login_is_shown_on_its_stream_alone(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No message of it goes by another."""
+    (config.parent / "policy" / "a.yaml").write_text(PROFILED)
+    rows = shown(config, capsys, "acme-news")
+
+    assert ("stream", "broadcast (broadcast)", "a.yaml:11:48") in rows
+    assert ("options.track_opens.default", "true", "a.yaml:11:69") in rows
+    assert not [row for row in rows if row[0].startswith("streams.")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("longest: 50", "longest: 60", ["tags.longest: 50 -> 60  (new/a.yaml:9:21)"]),
+        ("cc: 5", "cc: 6", ["recipients_per_message.cc: 5 -> 6  (new/a.yaml:10:34)"]),
+        (
+            "subdomains: true",
+            "subdomains: false",
+            ["domains: acme.example and below, boss@other.example -> acme.example,"],
+        ),
+        ("record_days: 9", "record_days: 8", ["streams.broadcast.record_days: 9 -> 8  (new/a.yaml:8:40)"]),
+        ("record_days: 9, ", "", ["streams.broadcast.record_days: 9 -> 30  (built-in)"]),
+        (
+            "[bulk]",
+            "[bulk, more]",
+            ["endpoints: bulk of broadcast -> bulk of broadcast, more of broadcast  (new/a.yaml:3"],
+        ),
+        (
+            "    streams:",
+            "    pending: {total: 3}\n    status: pending\n    streams:",
+            ["pending.total: (none) -> 3  (new/a"],
+        ),
+        (
+            "    streams:",
+            "    answer: {style: defer}\n    streams:",
+            ["answer.style: refuse -> defer  (new/a.yaml:8:21)"],
+        ),
+        (
+            "    streams:",
+            "    texts: {to: Where to?}\n    streams:",
+            ["texts.to: (none) -> Where to?  (new/a.yaml:8:13)"],
+        ),
+        ("postmark", "mailpace", ["options.track_opens.headers: X-PM-TrackOpens, X-PM-Track-Opens -> (none)"]),
+    ],
+)
+def test_a_change_of_a_profile_s_setting_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, expected: list[str]
+) -> None:
+    """On the stream that it changes, once."""
+    before = PROFILED.replace("logins: {acme-app: {}, acme-news: {stream: broadcast, ", "logins: {acme-app: {")
+    status, lines = diff(tmp_path, capsys, before, before.replace(old, new))
+
+    assert status == 1
+    assert lines[0] in ("account acme:", "account acme, login acme-app:")
+    for text in expected:
+        assert [line for line in lines if line.strip().startswith(text)], lines

@@ -140,3 +140,12 @@ def test_what_no_record_can_tell_is_named() -> None:
     """So that nobody takes silence for a yes."""
     assert set(UNKNOWN) >= {"to", "reply_to", "unsubscribe"}
     assert not {"from_domain", "subject", "tags"} & set(UNKNOWN)
+
+
+def test_no_subject_is_judged_as_the_policy_asks(message: MakeMessage) -> None:
+    """Where none is required, its lack refuses nothing; where it is, the line that says so does."""
+    stored = record(message(Subject=None), policy(LOOSE))
+    (refusal,) = rejudge(policy({}, ", subject: {required: true}"), stored)
+
+    assert found(policy({}, ", subject: {required: false}"), stored) == []
+    assert (refusal.check, refusal.place.file) == ("subject", "new.yaml")

@@ -261,3 +261,15 @@ def test_the_profile_s_streams_are_there_beside_the_account_s() -> None:
         "promo": "broadcast",
     }
     assert (account.stream, account.streams["broadcast"].record_days.value) == ("outbound", 2)
+
+
+@pytest.mark.parametrize(("mode", "reported"), [("off", 0), ("report", 1)])
+def test_another_stream_s_endpoint_is_judged_by_the_mode_too(message: MakeMessage, mode: str, reported: int) -> None:
+    """The message goes by its login's stream, and the record says that it should not have."""
+    checks = f"checks: {{stream: {mode}}}"
+    account = admit(policy(STREAMS, DEFAULT, checks, login="{stream: main}"), "app", "", "bulk")
+    assert isinstance(account, Account)
+    decision = decide(account, replace(message(), endpoint="bulk"))
+
+    assert isinstance(decision, Accept)
+    assert (decision.record.stream, len(decision.record.reported)) == ("main", reported)

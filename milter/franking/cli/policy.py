@@ -11,7 +11,7 @@ from typing import Any
 
 from franking import config
 from franking_policy.difference import Claim, Difference, Group, Subject, difference
-from franking_policy.effective import Row, claims, header_rules, settings
+from franking_policy.effective import Row, claims, header_rules, of_streams, settings
 from franking_policy.load import load_directory
 from franking_policy.model import Account, Policy
 from franking_policy.shapes import did_you_mean
@@ -87,7 +87,12 @@ def run_show(options: argparse.Namespace) -> int:
         print(f"franking: {_which(options.name, options.kind, policy) if not found else BOTH}", file=sys.stderr)
         return 1
     ((kind, account),) = found.items()
-    rows = [*settings(account), *header_rules(account), *(claims(policy, account.name) if kind == "account" else [])]
+    rows = [
+        *settings(account),
+        *header_rules(account),
+        *of_streams(account),
+        *(claims(policy, account.name) if kind == "account" else []),
+    ]
     print(_rows_as_json(kind, options.name, account, rows) if options.json else _as_text(kind, options, account, rows))
     return 0
 

@@ -15,7 +15,7 @@ Fails: no From, two From fields or mailboxes, ``a@de.acme.example``, ``a@notacme
 could take for two different addresses (see `franking_policy.addresses`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from franking_policy.addresses import AddressError, Mailbox, parse_mailbox_list
 from franking_policy.dialect.fault import Fault
@@ -36,7 +36,10 @@ UNREADABLE = "From is not one address that parses: send exactly one"
 def check(message: Message, account: Account) -> Iterator[Refusal]:
     """Yield a refusal unless the one mailbox of the one From field is in a verified domain."""
     fields = message.all("From")
-    fault = _field_fault(fields[0], account) if len(fields) == 1 else _wrong_count(len(fields))
+    if len(fields) != 1:
+        fault: Fault | None = _wrong_count(len(fields))
+    else:
+        fault = _line_fault(fields[0]) or _authors_fault(lambda: message.authors, account)
     if fault:
         yield _refusal(fault, account)
 
@@ -47,15 +50,16 @@ def author(message: Message) -> str:
     if len(fields) != 1 or fields[0].longest_line > MAX_LINE:
         return ""
     try:
-        mailboxes = parse_mailbox_list(fields[0].value)
+        return message.authors[0].address if len(message.authors) == 1 else ""
     except AddressError:
         return ""
-    return mailboxes[0].address if len(mailboxes) == 1 else ""
 
 
 def judge_author(address: str, account: Account) -> Iterator[Refusal]:
     """Yield a refusal unless ``address``, as `author` returned it, is in a verified domain."""
-    fault = _field_fault(Field("From", address.encode()), account) if address else Fault("malformed", UNREADABLE)
+    fault: Fault | None = Fault("malformed", UNREADABLE)
+    if address:
+        fault = _authors_fault(lambda: tuple(parse_mailbox_list(address.encode())), account)
     if fault:
         yield _refusal(fault, account)
 
@@ -70,14 +74,18 @@ def _wrong_count(count: int) -> Fault:
     return Fault("several" if count else "missing", text)
 
 
-def _field_fault(field: Field, account: Account) -> Fault | None:
+def _line_fault(field: Field) -> Fault | None:
     longest = field.longest_line
-    if longest > MAX_LINE:
-        # smtp(8) breaks it there, and what was one mailbox here may be two on arrival.
-        text = f"From has a line of {longest} octets: {MAX_LINE} is the most (RFC 5322, 2.1.1), fold it"
-        return Fault("malformed", text)
+    if longest <= MAX_LINE:
+        return None
+    # smtp(8) breaks it there, and what was one mailbox here may be two on arrival.
+    text = f"From has a line of {longest} octets: {MAX_LINE} is the most (RFC 5322, 2.1.1), fold it"
+    return Fault("malformed", text)
+
+
+def _authors_fault(read: Callable[[], tuple[Mailbox, ...]], account: Account) -> Fault | None:
     try:
-        mailboxes = parse_mailbox_list(field.value)
+        mailboxes = read()
     except AddressError as error:
         return Fault("malformed", f"From does not parse: {error}")
     if len(mailboxes) != 1:

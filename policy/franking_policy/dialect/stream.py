@@ -44,6 +44,8 @@ def _fixed(account: Account, endpoint: str) -> bool:
 
 def chosen(account: Account, message: Message) -> tuple[Account, Fault | None]:
     """Return ``account`` on the stream by which ``message`` goes, and what is wrong with its choice."""
+    if account.bound and (fault := at_endpoint(account, message.endpoint)[1]):
+        return account, fault  # which MAIL was not refused for, by the mode of the check
     fields = [field for name in account.stream_selection.headers.value for field in message.all(name)]
     names = {field.text.strip() for field in fields}
     if not names:

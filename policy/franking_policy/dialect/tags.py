@@ -41,8 +41,8 @@ def faults_of_tag(tag: str, rules: Tags) -> Iterator[Fault]:
     if len(tag) > rules.longest.value:
         text = f"tag {shown(tag)} has {len(tag)} characters: {rules.longest.value} is the most"
         yield Fault("long", text, "longest", tag)
-    found = next((char for char in tag[: rules.longest.value] if _forbidden(char, rules.forbidden.value)), "")
-    if found:
+    forbidden = rules.forbidden.value
+    if forbidden and (found := next((char for char in tag[: rules.longest.value] if _forbidden(char, forbidden)), "")):
         yield Fault("forbidden", f"tag {shown(tag)} holds {_named(found)}: leave it out", "forbidden", tag)
 
 

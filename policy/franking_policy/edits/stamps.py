@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from email.utils import format_datetime
 
-from franking_policy.addresses import AddressError, parse_mailbox_list
+from franking_policy.addresses import AddressError
 from franking_policy.dialect.options import canonical
 from franking_policy.domains import DomainError, to_ascii
 from franking_policy.message import Field, Message
@@ -79,7 +79,7 @@ def _new_message_id(message: Message, account: Account) -> str:
 def _author_domain(message: Message) -> str:
     """Return the domain of the author, empty where a From that does not pass `from_domain` has none to offer."""
     try:
-        return to_ascii(parse_mailbox_list(message.all("From")[0].value)[0].domain)
+        return to_ascii(message.authors[0].domain)
     except (IndexError, AddressError, DomainError):
         return ""
 

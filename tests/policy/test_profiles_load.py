@@ -1,0 +1,158 @@
+"""Shipped profiles, a policy's own, and what an author is told of them."""
+
+from importlib.resources import files
+
+import pytest
+
+from franking_policy.load import load
+from franking_policy.model import Policy
+from franking_policy.profiles import shipped
+from franking_policy.rules import RULES
+
+NAMES = sorted(shipped())
+
+
+def of(*lines: str) -> Policy:
+    """Return the policy of these lines."""
+    return load([("a.yaml", "\n".join(["version: 1", *lines, ""]).encode())])
+
+
+def told(policy: Policy) -> list[str]:
+    """Return its warnings."""
+    return [str(warning) for warning in policy.warnings]
+
+
+def test_every_file_of_a_profile_is_shipped() -> None:
+    """One file each, called as the profile is."""
+    found = [path.name for path in files("franking_policy.profiles").iterdir() if path.name.endswith(".yaml")]
+
+    assert sorted(found) == [f"{name}.yaml" for name in NAMES]
+    assert NAMES == ["mailersend", "mailpace", "postmark", "smtpeter"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_profile_loads_as_one_s_own_would(name: str) -> None:
+    """Without a problem, and with the very same settings but for their places."""
+    account = "accounts: {a: {profile: %s, domains: [a.example], logins: {a: {}}}}"
+    text = files("franking_policy.profiles").joinpath(f"{name}.yaml").read_text()
+    ours, own = (
+        of(account % name).accounts["a"],
+        load([("p.yaml", text.encode()), ("a.yaml", f"version: 1\n{account % name}".encode())]).accounts["a"],
+    )
+
+    assert ours.profile.value == name
+    for attribute in RULES:
+        theirs = getattr(own, attribute)
+        for key in type(theirs).__dataclass_fields__:
+            mine = getattr(getattr(ours, attribute), key)
+            assert mine.value == getattr(theirs, key).value
+            assert mine.place.file in ("built-in", f"profiles/{name}.yaml")
+    assert (ours.control, ours.options.keys(), list(ours.streams)) == (
+        own.control,
+        own.options.keys(),
+        list(own.streams),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_account_overrides_its_profile(name: str) -> None:
+    """Key by key: what it does not say stays the profile's."""
+    plain = of(f"accounts: {{a: {{profile: {name}, domains: [a.example], logins: {{a: {{}}}}}}}}").accounts["a"]
+    settings = "domains: [a.example], tags: {longest: 7}, to: {}, networks: [192.0.2.0/24]"
+    own = of(f"accounts: {{a: {{profile: {name}, {settings}}}}}").accounts["a"]
+
+    assert own.tags.longest.value == 7
+    assert own.tags.headers == plain.tags.headers
+    assert own.to == plain.to
+
+
+HEAD = "accounts: {a: {domains: [a.example], logins: {a: {}}"
+ACCOUNT = HEAD + "}}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "warnings"),
+    [
+        ([ACCOUNT], []),
+        (
+            ["profiles: {mailpace: {tags_per_message: 3}}", ACCOUNT.replace("domains", "profile: mailpace, domains")],
+            ["a.yaml:2:12: profile `mailpace` replaces the one that comes with Franking, all of it"],
+        ),
+        (
+            [ACCOUNT.replace("domains", "profile: postmark, domains")],
+            ["a.yaml:2:25: options of profile `postmark` have no effect, they are stored: track_opens, track_links"],
+        ),
+        (
+            [
+                "defaults: {profile: postmark}",
+                HEAD + "}, b: {profile: postmark, domains: [b.example], logins: {b: {}}}}",
+            ],
+            ["a.yaml:2:21: options of profile `postmark` have no effect, they are stored: track_opens, track_links"],
+        ),
+        ([ACCOUNT.replace("domains", "profile: mailersend, domains")], []),
+        (
+            [ACCOUNT.replace("domains", "options: {o: x}, domains")],
+            ["a.yaml:2:26: option `o` has no effect: it is stored with each message, no more"],
+        ),
+        (
+            [ACCOUNT.replace("a: {}", "a: {options: {o: {headers: [X-O]}}}")],
+            ["a.yaml:2:61: option `o` has no effect: it is stored with each message, no more"],
+        ),
+        (
+            [HEAD.replace("{}", "{stream: s}") + ", streams: {s: {}, t: {}, u: {endpoints: [u]}}}}"],
+            ["a.yaml:2:81: no login sends by stream `t`"],
+        ),
+        (
+            [HEAD + ", stream_selection: {default: s}, streams: {s: {}, t: {}}}}"],
+            ["a.yaml:2:104: no login sends by stream `t`"],
+        ),
+        (
+            [HEAD + ", stream_selection: {headers: []}, streams: {t: {}}}}"],
+            ["a.yaml:2:98: no login sends by stream `t`"],
+        ),
+        (
+            [HEAD + ", stream_selection: {headers: [X-S]}, streams: {t: {}}}}"],
+            [],
+        ),
+        (
+            [ACCOUNT.replace("domains", "message_id: {unless: [X-Keep]}, domains")],
+            ["a.yaml:2:37: `unless` has no effect where `action` is `keep`"],
+        ),
+        ([ACCOUNT.replace("domains", "message_id: {unless: [X-Keep], action: replace}, domains")], []),
+        (
+            [ACCOUNT.replace("domains", "answer: {prefix: No., event: E}, domains")],
+            [
+                "a.yaml:2:33: `prefix` has no effect where `style` is `refuse`",
+                "a.yaml:2:45: `event` has no effect where `style` is `refuse`",
+            ],
+        ),
+        ([ACCOUNT.replace("a: {}", "a: {answer: {style: report, event: E}}")], []),
+        ([ACCOUNT.replace("domains", "profile: mailersend, answer: {style: defer}, domains")], []),
+    ],
+)
+def test_what_has_no_effect_is_told_where_it_is_written(lines: list[str], warnings: list[str]) -> None:
+    """Shipped profiles that nobody uses are not in the way."""
+    assert told(of(*lines)) == warnings
+
+
+def test_a_replaced_profile_is_not_mixed_with_the_shipped_one() -> None:
+    """All of it is the policy's."""
+    account = of(
+        "profiles: {postmark: {tags_per_message: 3}}", ACCOUNT.replace("domains", "profile: postmark, domains")
+    ).accounts["a"]
+
+    assert (account.tags_per_message.value, account.tags.headers.value) == (3, ("X-Tags",))
+    assert (dict(account.streams), dict(account.options)) == ({}, {})
+
+
+def test_what_a_login_s_profile_would_be_is_the_account_s() -> None:
+    """The narrowest `profile` counts: the account's, else the one in `defaults`."""
+    policy = of(
+        "defaults: {profile: mailpace}",
+        HEAD + "}, b: {profile: smtpeter, domains: [b.example], logins: {b: {}}}}",
+    )
+
+    assert [policy.logins[name].tags.headers.value for name in "ab"] == [
+        ("X-MailPace-Tags", "X-OhMySMTP-Tags"),
+        ("x-smtpeter-tags",),
+    ]
