@@ -24,6 +24,10 @@ class RedisServer:
     directory: Path
     process: subprocess.Popen[bytes]
 
+    def restart(self) -> None:
+        """Start it again after it was stopped, empty."""
+        self.process = start_redis(self.directory).process
+
     @property
     def url(self) -> str:
         """Return the URL of its socket."""

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import redis
-
+from franking import redis_settings
+from franking.ledger import OnUnavailable, Where
 from franking_policy.shapes import Key, Table, Text, Value, Whole, read
-from franking_policy.shown import printable
 from franking_policy.source import BUILT_IN, Place, PolicyError, Problem
 
 DEFAULT_FILE = Path("/etc/franking/config.yaml")
@@ -43,9 +42,10 @@ class Config:
     socket_mode: int
     workers: int
     drain_seconds: int
-    redis_url: str
+    redis: Where
     redis_timeout: float
     """Seconds to wait for Redis, for a connection and for an answer alike."""
+    on_unavailable: OnUnavailable
     metrics: Endpoint | None
     """Where Prometheus may ask; None if nowhere."""
     socket_place: Place
@@ -63,10 +63,10 @@ def differences(old: Config, new: Config) -> dict[str, tuple[str, str]]:
     """
     found = {
         name: (_written(name, getattr(old, name)), _written(name, getattr(new, name)))
-        for name in ("policy", "socket", "socket_mode", "workers", "drain_seconds", "metrics")
+        for name in ("policy", "socket", "socket_mode", "workers", "drain_seconds", "on_unavailable", "metrics")
         if getattr(old, name) != getattr(new, name)
     }
-    if (old.redis_url, old.redis_timeout) != (new.redis_url, new.redis_timeout):
+    if (old.redis, old.redis_timeout) != (new.redis, new.redis_timeout):
         found["redis"] = ("the old one", "another")
     return found
 
@@ -75,6 +75,8 @@ def _written(name: str, value: object) -> str:
     """Return a setting's value as a person writes it."""
     if name == "socket_mode":
         return f"{value:04o}"
+    if isinstance(value, OnUnavailable):
+        return f"{{quota: {value.quota}, record: {value.record}}}"
     return "off" if value is None else str(value)
 
 
@@ -91,14 +93,6 @@ def _mode(text: str) -> int:
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise ValueError
     return int(text, 8)
-
-
-def _redis_url(text: str) -> str:
-    try:
-        redis.Redis.from_url(text).connection_pool.make_connection()  # which does not connect yet
-    except (TypeError, ValueError) as error:
-        raise ValueError(printable(str(error))) from error
-    return text
 
 
 def _path(text: str) -> Path:
@@ -122,20 +116,13 @@ CONFIG = Table(
         ),
         "workers": Key(Whole(1, 1024), "processes that serve Postfix (default one a core)"),
         "drain_seconds": Key(Whole(0, 3600), "how long open transactions may take to end on SIGTERM (default 30)"),
-        "redis": Key(
-            Table(
-                {
-                    "url": Key(
-                        Text("a URL: `redis://HOST:PORT/DB`, `rediss://...` or `unix:///PATH`", _redis_url),
-                        "where Redis listens (default `redis://127.0.0.1:6379/0`)",
-                    ),
-                    "timeout_ms": Key(
-                        Whole(1, 60_000),
-                        "milliseconds to wait for Redis before the client is told to try again later (default 80)",
-                    ),
-                },
-            ),
-            "the store of counters and records",
+        "redis": Key(redis_settings.REDIS, "the store of counters and records"),
+        "on_unavailable": Key(
+            redis_settings.ON_UNAVAILABLE,
+            "what becomes of a message that Redis cannot be asked about: `tempfail` puts it off, `accept` lets it "
+            "pass, and counts and records it when Redis is back, without regard to its quota. A message passes if "
+            "`record` says so and, where it is charged to a quota, `quota` as well. One word stands for both (default "
+            "`tempfail`)",
         ),
         "metrics": Key(
             Text("`off`, or an address and a port such as `127.0.0.1:9103`", _endpoint),
@@ -156,6 +143,8 @@ def load(file: Path) -> Config:
     except OSError as error:
         raise PolicyError([Problem(Place(str(file), 0, 0), f"cannot be read: {error.strerror}")]) from error
     document, problems = read(str(file), data, CONFIG, "the configuration")
+    if document:
+        problems += redis_settings.problems(document.get("redis"))
     if problems or not document:
         raise PolicyError(problems)
     return _build(document, file.absolute())
@@ -169,6 +158,7 @@ def _build(document: Value, file: Path) -> Config:
         return value.what if value else default
 
     redis, socket, metrics = document.get("redis"), document.get("socket"), document.get("metrics")
+    unavailable = document.get("on_unavailable")
     return Config(
         file=file,
         policy=base / setting("policy", None),
@@ -176,8 +166,9 @@ def _build(document: Value, file: Path) -> Config:
         socket_mode=setting("socket_mode", 0o660),
         workers=setting("workers", os.cpu_count() or 1),
         drain_seconds=setting("drain_seconds", 30),
-        redis_url=setting("url", "redis://127.0.0.1:6379/0", redis),
-        redis_timeout=setting("timeout_ms", 80, redis) / 1000,
+        redis=redis_settings.where(redis, base),
+        redis_timeout=setting("timeout_ms", 250, redis) / 1000,
+        on_unavailable=redis_settings.on_unavailable(unavailable),
         metrics=replace(metrics.what, place=metrics.place) if metrics and metrics.what else None,
         socket_place=(socket or document).place,
     )

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from franking import config as configuration
-from franking import maillog, scrape, worker
+from franking import maillog, redis_settings, scrape, worker
 from franking.config import Config
 from franking.control import Answer, Control
 from franking.handover import hand_over
@@ -49,12 +49,13 @@ def run(config: Config) -> int:
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is in force yet that could be reloaded
     policy = load_directory(config.policy)
+    config.redis.check_files()
     maillog.configure()
     metrics = scrape.bind(config.metrics) if config.metrics else None
     inode = bind(config)
     try:
         with _signals() as (signalled, alarm), Control(config) as control:
-            for warning in policy.warnings:
+            for warning in (*policy.warnings, *redis_settings.warnings(config.file, config.redis)):
                 log.warning("%s", warning)
             log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
             parent = Parent(config, policy, signalled, alarm, control, metrics)

@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 
+from franking.ledger import Outage
 from franking.transaction import Transaction
 from franking_policy.model import Mode
 from franking_policy.record import Record
@@ -59,10 +60,18 @@ def accepted(transaction: Transaction, accept: Accept) -> None:
 
     ``reported`` names the checks in mode `report` that would have refused it.
     """
+    _line(transaction, logging.INFO, verdict="accept", **_facts(accept))
+
+
+def unmetered(transaction: Transaction, accept: Accept, reason: str) -> None:
+    """Log a message that Postfix may queue although Redis could neither count nor record it."""
+    _line(transaction, logging.WARNING, verdict="accept", metered="no", reason=reason, **_facts(accept))
+
+
+def _facts(accept: Accept) -> dict[str, str]:
     record = accept.record
     facts = {"size": record.size, "tags": len(record.tags), "removed": len(record.removed)}
-    pairs = {name: str(number) for name, number in facts.items()}
-    _line(transaction, logging.INFO, verdict="accept", **_stream(record), **pairs, **_reported(accept.trace))
+    return _stream(record) | {name: str(number) for name, number in facts.items()} | _reported(accept.trace)
 
 
 def discarded(transaction: Transaction, discard: Discard) -> None:
@@ -106,6 +115,36 @@ def deferred(transaction: Transaction, check: str, place: Place, reply: Reply) -
 def unavailable(transaction: Transaction, reason: str, reply: Reply) -> None:
     """Log a message that was put off because Redis could not be asked."""
     _line(transaction, logging.ERROR, verdict="tempfail", check="redis", reason=reason, reply=_said(reply))
+
+
+def outage_began(shard: str, reason: str) -> None:
+    """Log that Redis, or the one node of it that is ``shard``, is away from now on, for this worker."""
+    log.error("redis%s is away: %s", _of(shard), reason)
+
+
+def outage_ended(outage: Outage) -> None:
+    """Log that it is back, and what the outage cost."""
+    log.warning(
+        "redis%s is back after %.1f s: %d messages were put off, %d accepted unmetered",
+        _of(outage.shard),
+        outage.seconds,
+        outage.put_off,
+        outage.unmetered,
+    )
+
+
+def _of(shard: str) -> str:
+    return f" {shard}" if shard else ""
+
+
+def backlog_filled(waiting: int) -> None:
+    """Log that as many messages wait for Redis as may: from now on messages are put off."""
+    log.critical("%d messages wait to be counted when Redis is back, and no more can: messages are put off", waiting)
+
+
+def lost(record: Record) -> None:
+    """Log a message that was accepted, and will neither be counted nor found."""
+    log.error("%s: account=%s lost=record: it was accepted without Redis", record.queue_id, quoted(record.account))
 
 
 def broken(transaction: Transaction, reply: Reply) -> None:

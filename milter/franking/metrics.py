@@ -17,6 +17,9 @@ TRANSACTIONS = "franking_transactions_total"
 REFUSALS = "franking_refusals_total"
 RECIPIENTS = "franking_recipients_refused_total"
 REDIS = "franking_redis_unavailable_total"
+REDIS_UP = "franking_redis_up"
+UNMETERED = "franking_unmetered_total"
+LOST = "franking_records_lost_total"
 RELOADS = "franking_policy_reloads_total"
 WORKERS = "franking_workers"
 
@@ -25,6 +28,9 @@ FAMILIES = {
     REFUSALS: ("counter", "Messages that a check refused (enforce) or would have refused (report)."),
     RECIPIENTS: ("counter", "Recipients refused at RCPT, for now or for good."),
     REDIS: ("counter", "Messages put off because Redis could not be asked."),
+    REDIS_UP: ("gauge", "1 while every worker finds Redis in order, as far as it has asked, else 0."),
+    UNMETERED: ("counter", "Messages accepted while Redis was away, to be counted and recorded later."),
+    LOST: ("counter", "Of these, messages that were never counted and recorded."),
     RELOADS: ("counter", "Reloads of the policy: loaded, or refused because of its problems."),
     WORKERS: ("gauge", "Worker processes that run."),
 }
@@ -50,6 +56,9 @@ SERIES = (
     *(_refusal(check, mode) for check in (admit.NAME, *CHECKS) for mode in (Mode.ENFORCE, Mode.REPORT)),
     RECIPIENTS,
     REDIS,
+    REDIS_UP,
+    UNMETERED,
+    LOST,
     *map(_result, RESULTS),
     WORKERS,
 )
@@ -79,11 +88,16 @@ class Board:
     def _family(self, family: str) -> list[str]:
         kind, described = FAMILIES[family]
         lines = [
-            f"{series} {sum(self._numbers[column :: len(SERIES)])}"
+            f"{series} {_shown(series, sum(self._numbers[column :: len(SERIES)]))}"
             for series, column in COLUMNS.items()
             if series.partition("{")[0] == family
         ]
         return [f"# HELP {family} {described}", f"# TYPE {family} {kind}", *lines]
+
+
+def _shown(series: str, total: int) -> int:
+    """Return what is read of a sum: rows count what is away, for a sum of what is up would say nothing."""
+    return int(total == 0) if series == REDIS_UP else total
 
 
 class Counters:
@@ -98,6 +112,19 @@ class Counters:
         """Count a message that Postfix may queue, and the checks in mode `report` that would have refused it."""
         found = [outcome.check for outcome in accept.trace if outcome.mode.value == Mode.REPORT and outcome.refusals]
         self._add(_verdict("accept"), *(_refusal(check, Mode.REPORT) for check in found))
+
+    def unmetered(self, accept: Accept) -> None:
+        """Count a message that was accepted though Redis was away."""
+        self.accepted(accept)
+        self._add(UNMETERED)
+
+    def lost(self) -> None:
+        """Count such a message that will never be recorded."""
+        self._add(LOST)
+
+    def redis_away(self, servers: int) -> None:
+        """Say how many servers are away for this worker."""
+        self._row[COLUMNS[REDIS_UP]] = servers
 
     def refused(self, refusals: Iterable[Refusal]) -> None:
         """Count a message or a MAIL that was refused for good, once for each check that did."""

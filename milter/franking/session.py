@@ -16,7 +16,7 @@ import Milter
 
 from franking import maillog
 from franking.gate import Gate
-from franking.ledger import Exceeded, Granted, Ledger, Unavailable
+from franking.ledger import Exceeded, Granted, Ledger, Unavailable, Unmetered
 from franking.metrics import Counters
 from franking.transaction import Transaction
 from franking_policy.admit import admit, size_refusal
@@ -212,28 +212,42 @@ class Session(Milter.Base):
             days = account.streams.get(passed.record.stream, account).record_days.value
             outcome = ledger.commit(passed.record, passed.charges, token, days, account.longest_record_days)
         except Unavailable as error:
-            maillog.unavailable(transaction, str(error), UNAVAILABLE)
-            self._services.count.unavailable()
-            return self._answer(UNAVAILABLE)
+            return self._unavailable(transaction, str(error))
         match outcome:
             case Exceeded():
                 return self._over_quota(transaction, account, outcome, self._services.clock())
-            case Granted() if isinstance(passed, Discard):
-                maillog.discarded(transaction, passed)
-                self._services.count.discarded(passed.refusals)
-                return Milter.DISCARD
-            case Granted():
+            case Granted() | Unmetered() if isinstance(passed, Discard):
+                return self._discard(transaction, passed, outcome)
+            case Granted() | Unmetered():
                 return self._accept(transaction, passed, outcome)
 
-    def _accept(self, transaction: Transaction, accept: Accept, granted: Granted) -> int:
+    def _discard(self, transaction: Transaction, discard: Discard, granted: Granted | Unmetered) -> int:
+        if isinstance(granted, Unmetered):
+            # The record is all that would be left of the message, and could yet be lost.
+            self._services.ledger.release(granted)
+            return self._unavailable(transaction, granted.reason)
+        maillog.discarded(transaction, discard)
+        self._services.count.discarded(discard.refusals)
+        return Milter.DISCARD
+
+    def _unavailable(self, transaction: Transaction, reason: str) -> int:
+        maillog.unavailable(transaction, reason, UNAVAILABLE)
+        self._services.count.unavailable()
+        return self._answer(UNAVAILABLE)
+
+    def _accept(self, transaction: Transaction, accept: Accept, granted: Granted | Unmetered) -> int:
         try:
             for edit in accept.edits:
                 self._edit(edit)
         except BaseException:
             self._services.ledger.release(granted)
             raise
-        maillog.accepted(transaction, accept)
-        self._services.count.accepted(accept)
+        if isinstance(granted, Unmetered):
+            maillog.unmetered(transaction, accept, granted.reason)
+            self._services.count.unmetered(accept)
+        else:
+            maillog.accepted(transaction, accept)
+            self._services.count.accepted(accept)
         # Not ACCEPT: a milter behind us has still to see the message.
         return Milter.CONTINUE
 

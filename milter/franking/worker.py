@@ -17,11 +17,13 @@ from typing import BinaryIO
 
 import Milter
 
+from franking import attendant
 from franking.config import Config
 from franking.gate import Gate
 from franking.ledger import Ledger, connect
 from franking.metrics import Counters
 from franking.session import Services, Session
+from franking.watch import RedisWatch
 from franking_policy.model import Policy
 
 log = logging.getLogger("franking")
@@ -38,7 +40,10 @@ def serve(config: Config, policy: Policy, channel: socket.socket, count: Counter
     """Be a worker, and never return."""
     status = 1
     try:
-        services = Services(policy, Ledger(connect(config.redis_url, config.redis_timeout)), Gate(), count)
+        store = connect(config.redis, config.redis_timeout)
+        ledger = Ledger(store, config.on_unavailable, RedisWatch(count))
+        services = Services(policy, ledger, Gate(), count)
+        attendant.attend(ledger)
         Milter.factory = lambda: Session(services)
         Thread(target=_listen, args=(channel, services, config.drain_seconds), daemon=True).start()
         Milter.main()
@@ -58,6 +63,7 @@ def _listen(channel: socket.socket, services: Services, seconds: int) -> None:
         if left:
             log.warning("%d transactions did not end within %d s and are put off", left, seconds)
         time.sleep(LAST_WORDS_SECONDS)
+        attendant.close(services.ledger, services.count)
     except BaseException:  # a worker that no longer listens could be neither reloaded nor stopped
         log.critical("a worker cannot listen to its parent", exc_info=True)
         os._exit(1)

@@ -60,6 +60,8 @@ class Record:
     """What the discarding is called; empty if the message was accepted."""
     refused: tuple[str, ...] = ()
     """Why it was discarded: name of the check, a colon, the text."""
+    unmetered: bool = False
+    """Whether it was accepted while Redis was away, and counted later without regard to its quota."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON's types."""

@@ -166,6 +166,7 @@ def test_the_record_holds_what_support_asks_for(acme: Account, message: MakeMess
         "received": "2026-11-20T10:00:00+00:00",
         "removed": ("X-Tags",),
         "reported": (),
+        "unmetered": False,
         "author": "news@acme.example",
         "original_message_id": "",
         "metadata": {},

@@ -278,4 +278,4 @@ def test_what_was_counted_for_a_session_that_died_is_given_back(
 
     counters = list(redis_server.client.scan_iter("*:quota:*"))
     assert [redis_server.client.get(counter) for counter in counters] == [b"0"]
-    assert "redis" not in daemon.log
+    assert "check=redis" not in daemon.log

@@ -73,6 +73,7 @@ def test_what_becomes_of_transactions_is_counted(daemon: Any, read: Read, redis_
     client.end("U")
 
     assert read() == {
+        "franking_redis_up": 1,
         'franking_transactions_total{verdict="accept"}': 5,
         'franking_transactions_total{verdict="refuse"}': 2,
         'franking_transactions_total{verdict="tempfail"}': 1,

@@ -299,17 +299,20 @@ def test_a_discarded_message_is_recorded_and_charged(running: Any, redis_server:
     assert "From address a@evil.example is in no verified domain" in line
 
 
-def test_a_message_to_discard_waits_for_redis(running: Any, redis_server: Any) -> None:
-    """Told 250 and recorded nowhere, it would be lost without a trace."""
-    client = running.session()
+@pytest.mark.parametrize("said", ["tempfail", "accept"])
+def test_a_message_to_discard_waits_for_redis(daemon: Any, redis_server: Any, said: str) -> None:
+    """Told 250 and recorded nowhere, it would be lost without a trace, whatever `on_unavailable` says."""
+    daemon.configure(POLICY, workers=1, on_unavailable=said)
+    daemon.start()
+    client = daemon.session()
     client.mail("acme-silent")
     client.recipient("<a@example.org>")
     redis_server.stop()
     client.message(("From", b"a@evil.example"), *MESSAGE[1:])
-    ((letter, said),) = client.end("gone")
+    ((letter, reply),) = client.end("gone")
 
-    assert (letter, said[:9]) == (b"y", b"451 4.3.0")
-    assert "verdict=discard" not in running.log
+    assert (letter, reply[:9]) == (b"y", b"451 4.3.0")
+    assert "verdict=discard" not in daemon.log
 
 
 def test_a_deferred_message_is_told_all_on_one_line(running: Any, redis_server: Any) -> None:

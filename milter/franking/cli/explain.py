@@ -100,7 +100,7 @@ def _with_usage(judged: Judged, settings: config.Config | None, now: datetime) -
     if not settings:
         return judged, "there is no configuration that names a Redis: what is used is not known"
     try:
-        used = Ledger(connect(settings.redis_url, PATIENCE)).used(judged.account.name, judged.charges)
+        used = Ledger(connect(settings.redis, PATIENCE)).used(judged.account.name, judged.charges)
     except Unavailable as error:
         return judged, f"{error}; what is used is not known"
     return measured(judged, used, now), ""

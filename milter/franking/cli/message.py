@@ -56,7 +56,7 @@ def run_show(options: argparse.Namespace) -> int:
     """Print the records and return the exit status."""
     settings = config.load(options.config)
     accounts = [options.account] if options.account else list(load_directory(settings.policy).accounts)
-    found = _found(Ledger(connect(settings.redis_url, PATIENCE)), options.name, accounts)
+    found = _found(Ledger(connect(settings.redis, PATIENCE)), options.name, accounts)
     if not found:
         print(
             f"franking: no record of {visible(options.name)}: it was not accepted here, is no longer kept, or its "
@@ -97,6 +97,7 @@ def as_text(record: Record) -> str:
         ("size", f"{record.size} octets"),
         ("removed", ", ".join(record.removed) or "(nothing)"),
         *(("reported", text) for text in record.reported),
+        *([("metered", "no: it was accepted while Redis was away, and counted later")] if record.unmetered else []),
         *(("discarded", f"{record.event}: {text}") for text in record.refused),
     ]
     return "\n".join(f"{name:<10}  {visible(value)}" for name, value in rows)

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     for name in options.account or ():
         _check_known(name, (*now.accounts, *other.accounts))
     accounts = sorted(set(options.account or now.accounts))
-    ledger = Ledger(connect(settings.redis_url, PATIENCE))
+    ledger = Ledger(connect(settings.redis, PATIENCE))
     records = ledger.recent(accounts, datetime.now(UTC) - options.since)
     replay = Replay(now, other)
     for record in _with_progress(records):

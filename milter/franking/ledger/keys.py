@@ -28,3 +28,8 @@ def message_id(account: str, text: str) -> str:
     """Return the key of the queue IDs of the messages that came with the Message-ID ``text``, or were given it."""
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return f"franking:v1:{{{account}}}:message-id:{digest}"
+
+
+def probe(key: str) -> str:
+    """Return a key on the node of ``key``, for a write that tells whether the node takes any."""
+    return f"{key[: key.index('}') + 1]}:probe"

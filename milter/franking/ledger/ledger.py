@@ -1,26 +1,34 @@
 """The ledger: one round trip to Redis counts a message, stores its record, or says why not.
 
-Fail direction: what Redis does not confirm is not accepted. A commit whose answer never came may have been counted
-all the same; it is given back as soon as Redis answers again, and until then it errs on the side of the limit.
+Fail direction: what Redis does not confirm is not accepted, unless `OnUnavailable` says otherwise. A commit whose
+answer never came may have been counted all the same; it is given back as soon as Redis answers again, and until then
+it errs on the side of the limit. The same commit again, for a message that was accepted, changes nothing.
 """
 
 import json
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.resources import files
+from functools import partial
 from threading import Lock
+from typing import Any, TypeVar
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from franking.ledger import keys, recent
+from franking.ledger.backlog import PUT_OFF, Backlog, Entry, OnUnavailable
+from franking.ledger.breaker import Breaker, NotAsked, Outage, Unavailable, Watch
+from franking.ledger.failures import is_outage, reason
+from franking.ledger.script import Script
+from franking.ledger.stores import Store
 from franking_policy.quotas import Charge
 from franking_policy.record import Record
+
+T = TypeVar("T")
 
 DAY = 86_400
 """Seconds."""
@@ -37,9 +45,11 @@ MOST_OWED = 1000
 PAID_AT_ONCE = 20
 """Messages given back at most between two others."""
 
+NO_LIMIT = 2**53
+"""Messages: the limit for what is accepted already; Lua counts no further."""
 
-class Unavailable(Exception):
-    """Redis could not be asked, or did not do what it was asked for."""
+PROBE_LIFE = 60
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,52 +70,100 @@ class Exceeded:
     used: int
 
 
-def connect(url: str, timeout: float) -> "redis.Redis":
-    """Return a client for the Redis at ``url`` that waits ``timeout`` seconds at most.
+@dataclass(frozen=True, slots=True)
+class Unmetered:
+    """A message is accepted although Redis is away; it is counted and recorded later."""
 
-    A broken connection is tried once more at once, because one that idled may have been closed; a slow one is not.
-    """
-    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    options = {"socket_timeout": timeout, "retry": retry, "retry_on_error": [redis.ConnectionError]}
-    if not url.startswith("unix:"):  # redis-py 4.3 knows no time-out for connecting to a UNIX socket
-        options["socket_connect_timeout"] = timeout
-    return redis.Redis.from_url(url, **options)
+    receipt: Granted
+    reason: str
+
+
+class _Silent:
+    def began(self, _shard: str, _reason: str) -> None: ...
+
+    def ended(self, _outage: Outage) -> None: ...
+
+    def filled(self, _waiting: int) -> None: ...
 
 
 class Ledger:
     """The counters and records of all accounts. Safe to use from several threads, not across a fork."""
 
-    def __init__(self, client: "redis.Redis") -> None:
-        """Use ``client``; nothing is sent yet."""
-        self._client = client
-        self._commit = client.register_script(_script("commit.lua"))
-        self._release = client.register_script(_script("release.lua"))
+    def __init__(self, store: Store, on_unavailable: OnUnavailable = PUT_OFF, watch: Watch | None = None) -> None:
+        """Use ``store``; nothing is sent yet. ``watch`` is told of outages."""
+        self._store = store
+        self._on_unavailable = on_unavailable
+        self._watch = watch or _Silent()
+        self._breakers: dict[str, Breaker] = {}
+        self._asked: dict[str, str] = {}
+        self._backlog = Backlog()
+        self._settling = Lock()
+        self._commit = Script("commit.lua")
+        self._release = Script("release.lua")
         self._owed: deque[Granted] = deque(maxlen=MOST_OWED)
         self._full: dict[str, tuple[Exceeded, float]] = {}
         self._paying = Lock()
 
     def commit(
         self, record: Record, charges: tuple[Charge, ...], token: str, days: int, index_days: int
-    ) -> Granted | Exceeded:
+    ) -> Granted | Exceeded | Unmetered:
         """Count the message of ``record`` against all ``charges`` and keep the record for ``days``, or do neither.
 
         ``index_days`` is for how long records of the account are kept at most. ``token`` is the message's alone:
-        a second call with it changes nothing. Raises Unavailable.
+        a second call with it changes nothing. Raises Unavailable where a message without Redis is to be put off.
         """
         receipt = _receipt(record, charges, token)
-        stored = json.dumps(record.to_json(), separators=(",", ":"))
-        received = int(datetime.fromisoformat(record.received).timestamp())
-        triples = [value for charge in charges for value in _triple(charge)]
-        facts: list[str | int] = [token, stored, days * DAY, record.queue_id, received, index_days * DAY, *triples]
+        entry = Entry(record, charges, token, days, index_days)
         try:
-            verdict, *numbers = self._commit(keys=receipt.keys, args=facts)
-        except redis.RedisError as error:
-            self._owed.append(receipt)
-            raise Unavailable(_reason(error)) from error
+            verdict, *numbers = self._count(receipt, entry)
+        except Unavailable as error:
+            return self._without_redis(receipt, entry, error)
         self._pay_back()
         outcome = _outcome(verdict, numbers, receipt, charges)
         self._remember(record.account, outcome, charges, numbers)
         return outcome
+
+    def _count(self, receipt: Granted, entry: Entry) -> list[int]:
+        """Return what commit.lua replies."""
+        stored = json.dumps(entry.record.to_json(), separators=(",", ":"))
+        received = int(datetime.fromisoformat(entry.record.received).timestamp())
+        triples = [value for charge in entry.charges for value in _triple(charge)]
+        life, index_life = entry.days * DAY, entry.index_days * DAY
+        facts: list[str | int] = [entry.token, stored, life, entry.record.queue_id, received, index_life, *triples]
+        return self._ask(receipt.keys[0], lambda client: self._commit.run(client, receipt.keys, facts))
+
+    def _without_redis(self, receipt: Granted, entry: Entry, error: Unavailable) -> Unmetered:
+        """Accept the message as it is, or raise ``error``."""
+        breaker = self._breaker(receipt.keys[0])
+        if self._on_unavailable.accepts(entry.charges) and self._backlog.add(entry):
+            if self._backlog.full:
+                self._watch.filled(len(self._backlog))
+            breaker.let_pass()
+            return Unmetered(receipt, str(error))
+        if not isinstance(error, NotAsked):
+            self._owed.append(receipt)
+        breaker.put_off()
+        raise error
+
+    def _ask(self, key: str, work: Callable[["redis.Redis"], T]) -> T:
+        """Return what ``work`` does with the server of ``key``, if that is not known to be away. Raises Unavailable."""
+        breaker = self._breaker(key)
+        breaker.enter()
+        try:
+            found = self._store.call(key, work)
+        except redis.RedisError as error:
+            if is_outage(error):
+                breaker.failed(reason(error))
+            else:
+                breaker.succeeded()
+            raise Unavailable(reason(error)) from error
+        breaker.succeeded()
+        return found
+
+    def _breaker(self, key: str) -> Breaker:
+        shard = self._store.shard(key)
+        self._asked[shard] = key
+        return self._breakers.get(shard) or self._breakers.setdefault(shard, Breaker(shard, self._watch))
 
     def _remember(
         self, account: str, outcome: Granted | Exceeded, charges: tuple[Charge, ...], numbers: list[int]
@@ -120,10 +178,49 @@ class Ledger:
         if full:
             self._full[account] = (full[0], time.monotonic() + KNOWN_FULL_SECONDS)
 
-    def release(self, granted: Granted) -> None:
+    def release(self, outcome: Granted | Unmetered) -> None:
         """Give back a message that is not accepted after all: now if Redis answers, else when it does again."""
-        self._owed.append(granted)
+        receipt = outcome.receipt if isinstance(outcome, Unmetered) else outcome
+        self._backlog.withdraw(receipt.token)
+        self._owed.append(receipt)
         self._pay_back()
+
+    def tend(self) -> None:
+        """Find out whether what was away is back, and if so write what waits. One thread calls it, every second."""
+        for shard, breaker in list(self._breakers.items()):
+            if breaker.failing:
+                self._probe(shard, breaker)
+        self._settle()
+        self._pay_back()
+
+    def close(self) -> list[Record]:
+        """Try once more to write what waits; return the records that are lost."""
+        self._settle()
+        return [entry.record for entry in self._backlog.take()]
+
+    def _probe(self, shard: str, breaker: Breaker) -> None:
+        key = keys.probe(self._asked[shard])
+        if self._store.shard(key) != shard:
+            breaker.succeeded()  # its accounts are another's by now
+            return
+        with suppress(Unavailable):
+            self._ask(key, lambda client: client.set(key, 1, ex=PROBE_LIFE))
+
+    def _settle(self) -> None:
+        """Count and record what was accepted without Redis; whatever it does not take waits on."""
+        with self._settling:
+            waiting = []
+            for entry in self._backlog.take():
+                late = replace(
+                    entry,
+                    record=replace(entry.record, unmetered=True),
+                    charges=tuple(_unlimited(charge) for charge in entry.charges),
+                )
+                try:
+                    self._count(_receipt(late.record, late.charges, late.token), late)
+                except Unavailable:
+                    waiting.append(entry)
+            self._backlog.keep(waiting)
 
     def known_full(self, account: str, charges: tuple[Charge, ...]) -> Exceeded | None:
         """Return the one of ``charges`` that Redis said a moment ago has no room, without asking it again.
@@ -140,10 +237,11 @@ class Ledger:
         """
         if not charges:
             return ()
+        names = [keys.counter(account, charge) for charge in charges]
         try:
-            counted = self._client.mget([keys.counter(account, charge) for charge in charges])
+            counted = self._store.call(names[0], lambda client: client.mget(names))
         except redis.RedisError as error:
-            raise Unavailable(_reason(error)) from error
+            raise Unavailable(reason(error)) from error
         return tuple(int(count or 0) for count in counted)
 
     def find(self, queue_id: str, accounts: Iterable[str]) -> Record | None:
@@ -158,7 +256,7 @@ class Ledger:
                 if found:
                     return Record.from_json(json.loads(found[0]))
         except redis.RedisError as error:
-            raise Unavailable(_reason(error)) from error
+            raise Unavailable(reason(error)) from error
         return None
 
     def find_by_message_id(self, message_id: str, accounts: Iterable[str]) -> list[Record]:
@@ -175,17 +273,13 @@ class Ledger:
                     names = [keys.message(account, one) for one in (*queue_ids, *([ours] if ours else []))]
                     found += (Record.from_json(json.loads(stored)) for stored in self._records(names))
         except redis.RedisError as error:
-            raise Unavailable(_reason(error)) from error
+            raise Unavailable(reason(error)) from error
         return [record for record in found if message_id in (record.message_id, record.original_message_id)]
 
     def _with_message_id(self, message_id: str, accounts: list[str]) -> list[tuple[str, list[str]]]:
-        pipeline = self._client.pipeline(transaction=False)
-        for account in accounts:
-            pipeline.zrange(keys.message_id(account, message_id), 0, -1)
-        return [
-            (account, [one.decode() for one in found])
-            for account, found in zip(accounts, pipeline.execute(), strict=True)
-        ]
+        of = {keys.message_id(account, message_id): account for account in accounts}
+        found = self._each(list(of), lambda client, name: client.zrange(name, 0, -1))
+        return [(of[name], [one.decode() for one in queue_ids]) for name, queue_ids in found]
 
     def recent(self, accounts: Iterable[str], since: datetime) -> Iterator[Record]:
         """Yield the records of messages that ``accounts`` sent since then, account by account, the oldest first.
@@ -194,22 +288,33 @@ class Ledger:
         """
         try:
             for account in accounts:
-                for page in recent.pages(self._client, keys.messages(account), int(since.timestamp())):
+                for page in recent.pages(self._store, keys.messages(account), int(since.timestamp())):
                     stored = self._records([keys.message(account, queue_id) for queue_id in page])
                     yield from (Record.from_json(json.loads(one)) for one in stored)
         except redis.RedisError as error:
-            raise Unavailable(_reason(error)) from error
+            raise Unavailable(reason(error)) from error
 
     def _records(self, names: list[str]) -> list[bytes]:
-        pipeline = self._client.pipeline(transaction=False)
-        for name in names:
-            pipeline.hget(name, "record")
-        return [stored for stored in pipeline.execute() if stored]
+        return [stored for _, stored in self._each(names, lambda client, name: client.hget(name, "record")) if stored]
+
+    def _each(self, names: list[str], question: Callable[["redis.Redis", str], Any]) -> list[tuple[str, Any]]:
+        """Return each key with the answer to ``question``, in one round trip for all that one server has."""
+        found: list[tuple[str, Any]] = []
+        for group in self._store.groups(names):
+            answers = self._store.call(group[0], partial(_at_once, group, question))
+            for name, answer in zip(group, answers, strict=True):
+                found.append((name, self._alone(name, question) if isinstance(answer, Exception) else answer))
+        return found
+
+    def _alone(self, name: str, question: Callable[["redis.Redis", str], Any]) -> Any:
+        """Return the answer for a key that has moved, or raise what the question raises there too."""
+        return self._store.call(name, lambda client: question(client, name))
 
     def _pay(self, owed: Granted) -> None:
+        facts: list[str | int] = [owed.token, DAY, owed.queue_id, *owed.costs]
         try:
-            self._release(keys=owed.keys, args=[owed.token, DAY, owed.queue_id, *owed.costs])
-        except redis.RedisError:
+            self._ask(owed.keys[0], lambda client: self._release.run(client, owed.keys, facts))
+        except Unavailable:
             self._owed.append(owed)
 
     def _pay_back(self) -> None:
@@ -257,9 +362,13 @@ def _triple(charge: Charge) -> tuple[int, int, int]:
     return charge.quota.messages, charge.messages, int(charge.window.resets.timestamp()) + DAY
 
 
-def _reason(error: redis.RedisError) -> str:
-    return f"Redis does not do as it is asked: {type(error).__name__}: {error}"
+def _unlimited(charge: Charge) -> Charge:
+    return replace(charge, quota=replace(charge.quota, messages=NO_LIMIT))
 
 
-def _script(name: str) -> str:
-    return files("franking.ledger").joinpath(name).read_text(encoding="ascii")
+def _at_once(names: list[str], question: Callable[["redis.Redis", str], Any], client: "redis.Redis") -> list[Any]:
+    """Return the answer for each key, or what came in its stead."""
+    pipeline = client.pipeline(transaction=False)
+    for name in names:
+        question(pipeline, name)
+    return pipeline.execute(raise_on_error=False)

@@ -4,24 +4,30 @@ from collections.abc import Iterator
 
 import redis
 
+from franking.ledger.stores import Store
+
 AT_ONCE = 500
 """Queue IDs in a page."""
 
 
-def pages(client: "redis.Redis", index: str, since: int) -> Iterator[list[str]]:
+def pages(store: Store, index: str, since: int) -> Iterator[list[str]]:
     """Yield the queue IDs of the sorted set ``index`` from the score ``since`` on (Unix seconds), a page at a time.
 
     A page begins where the last one ended: at the last one's score, behind the members of that score already seen.
     """
     start, skipped = since, 0
-    while page := _page(client, index, start, skipped):
+    while page := _page(store, index, start, skipped):
         yield [queue_id.decode() for queue_id, _ in page]
         last = int(page[-1][1])
         seen = sum(int(score) == last for _, score in page)
         start, skipped = last, seen + (skipped if last == start else 0)
 
 
-def _page(client: "redis.Redis", index: str, start: int, skipped: int) -> list[tuple[bytes, float]]:
+def _page(store: Store, index: str, start: int, skipped: int) -> list[tuple[bytes, float]]:
+    return store.call(index, lambda client: _scored(client, index, start, skipped))
+
+
+def _scored(client: "redis.Redis", index: str, start: int, skipped: int) -> list[tuple[bytes, float]]:
     found: list[tuple[bytes, float]] = client.zrangebyscore(  # type: ignore[assignment]  # it depends on withscores
         index, start, "+inf", skipped, AT_ONCE, withscores=True
     )

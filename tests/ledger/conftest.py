@@ -1,0 +1,185 @@
+"""Servers on ports of the loopback interface, and messages of no particular content to commit."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis
+
+from franking.ledger import Exceeded, Granted, Ledger, Unmetered
+from franking_policy.quotas import Charge, Quota, day
+from franking_policy.record import Record
+from franking_policy.source import BUILT_IN
+
+
+@dataclass(slots=True)
+class Node:
+    """A redis-server, or a Sentinel, at a port."""
+
+    directory: Path
+    port: int
+    arguments: tuple[str, ...]
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def client(self) -> "redis.Redis":
+        """Return a new client that waits as long as it takes."""
+        return redis.Redis(port=self.port)
+
+    def kill(self) -> None:
+        """End it, as a host is lost."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """Start it again, with all that it was told at first."""
+        self.process = _start(self.arguments, self.directory)
+        _until_it_answers(self.client)
+
+
+@dataclass(slots=True)
+class Nodes:
+    """Starts servers, and ends them all."""
+
+    directory: Path
+    started: list[Node] = field(default_factory=list)
+
+    def start(self, *options: str, port: int = 0, sentinel: str = "") -> Node:
+        """Start a redis-server with ``options``, or a Sentinel with the configuration file ``sentinel``."""
+        port = port or free_port()
+        directory = self.directory / str(port)
+        directory.mkdir()
+        if sentinel:
+            (directory / "sentinel.conf").write_text(f"port {port}\nbind 127.0.0.1\ndir {directory}\n{sentinel}")
+            arguments: tuple[str, ...] = (f"{directory}/sentinel.conf", "--sentinel")
+        else:
+            arguments = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory), *options)
+        node = Node(directory, port, arguments, _start(arguments, directory))
+        self.started.append(node)
+        _until_it_answers(node.client)
+        return node
+
+    def start_tls(self, *options: str) -> Node:
+        """Start a redis-server that speaks TLS alone."""
+        port = free_port()
+        directory = self.directory / str(port)
+        directory.mkdir()
+        listen = ("--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1")
+        arguments = (*listen, "--save", "", "--dir", str(directory), *options)
+        node = Node(directory, port, arguments, _start(arguments, directory))
+        self.started.append(node)
+        deadline = time.monotonic() + 10
+        with socket.socket() as probe:
+            while probe.connect_ex(("127.0.0.1", port)):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        return node
+
+
+def _start(arguments: tuple[str, ...], directory: Path) -> "subprocess.Popen[bytes]":
+    with (directory / "log").open("ab") as log:
+        return subprocess.Popen(["redis-server", *arguments], stdout=log, stderr=log)
+
+
+def _until_it_answers(client: "redis.Redis") -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            client.ping()
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at, and with 10000 added is one still, for a cluster's bus."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        if port + 10_000 < 65_536:
+            return port
+
+
+@pytest.fixture
+def nodes(directory: Path) -> Iterator[Nodes]:
+    """Return how to start servers, which end with the test."""
+    nodes = Nodes(directory)
+    yield nodes
+    for node in nodes.started:
+        node.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Commits messages that cost one each of a daily limit, if there is one."""
+
+    ledger: Ledger
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def charge(self, limit: int) -> Charge:
+        """Return what a message costs under a quota of ``limit`` a day."""
+        return Charge(Quota(limit, BUILT_IN), day(self.now, ZoneInfo("UTC")))
+
+    def commit(self, queue_id: str, *limits: int, account: str = "acme") -> Granted | Exceeded | Unmetered:
+        """Commit one, whose queue ID is its token too."""
+        record = Record(
+            queue_id=queue_id,
+            account=account,
+            login="acme-app",
+            client="192.0.2.7",
+            sender="",
+            recipients=(),
+            header_from="",
+            subject="",
+            message_id="",
+            tags=(),
+            size=1,
+            received=self.now.isoformat(),
+            removed=(),
+        )
+        return self.ledger.commit(record, tuple(map(self.charge, limits)), queue_id, days=30, index_days=30)
+
+    def used(self, account: str = "acme") -> int:
+        """Return how many are counted."""
+        return self.ledger.used(account, (self.charge(1),))[0]
+
+
+@pytest.fixture
+def messages() -> Callable[[Ledger], Messages]:
+    """Return how to commit messages to a ledger."""
+    return Messages
+
+
+@pytest.fixture
+def eternal() -> Callable[["redis.Redis"], list[bytes]]:
+    """Return the keys of a server that never expire."""
+
+    def keys(client: "redis.Redis") -> list[bytes]:
+        found = list(client.scan_iter())
+        assert found  # or nothing is shown
+        return [key for key in found if client.ttl(key) < 0]
+
+    return keys
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], float]:
+    """Wait until something holds, which it must within 15 seconds, and return how many it took."""
+
+    def wait(holds: Callable[[], bool]) -> float:
+        started = time.monotonic()
+        while not holds():
+            assert time.monotonic() < started + 15
+            time.sleep(0.02)
+        return time.monotonic() - started
+
+    return wait
