@@ -9,7 +9,7 @@ PYTHON = /usr/bin/python3
 VENV = .venv/.complete
 PYTEST_DEBIAN = -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
-.PHONY: help demo test test-debian bench lint types check clean root packages
+.PHONY: help demo test test-debian test-faults bench lint types check clean root packages
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'KEEP=1 make demo   the same, and leaves it running for mail of your own'
 	@echo 'make test          every test, with the newest releases of what Franking needs'
 	@echo 'make test-debian   every test, with the versions that Debian ships'
+	@echo 'make test-faults   Redis and Franking fail in every way while mail flows, and a table of what it cost; minutes'
 	@echo 'make bench         what 10,000 accounts cost to load; Postfix with Franking against without'
 	@echo 'make lint          ruff: rules and formatting'
 	@echo 'make types         mypy, strict'
@@ -36,6 +37,10 @@ test: root $(VENV)
 # No cache, for it would be mistaken for that of the other run.
 test-debian: root packages
 	PYTHONPATH=policy:milter:contrib $(PYTHON) -m pytest -p no:cacheprovider $(PYTEST_DEBIAN)
+
+# `make test` has a short form of each.
+test-faults: root $(VENV)
+	FRANKING_FAULTS=long .venv/bin/python -m pytest -s -q tests/faults
 
 bench: root $(VENV)
 	.venv/bin/python tests/bench/load.py

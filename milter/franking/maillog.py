@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 
-from franking.ledger import Outage
+from franking.ledger import Outage, Reached
 from franking.transaction import Transaction
 from franking_policy.model import Mode
 from franking_policy.record import Record
@@ -89,6 +89,32 @@ def discarded(transaction: Transaction, discard: Discard) -> None:
 
 def _stream(record: Record) -> dict[str, str]:
     return {"stream": record.stream} if record.stream else {}
+
+
+def duplicate(transaction: Transaction, queue_id: str) -> None:
+    """Log a message that is not delivered because ``queue_id`` was, with the same idempotency key."""
+    _line(transaction, logging.INFO, verdict="duplicate", of=queue_id)
+
+
+def reached(queue_id: str, account: str, reached: Reached) -> None:
+    """Log that a quota has come to a threshold, once a window."""
+    charge = reached.charge
+    facts = {
+        "account": account,
+        "quota": str(charge.quota),
+        "of": charge.identity or account,
+        "used": str(reached.used),
+        "limit": str(reached.limit),
+        "threshold": f"{reached.threshold}%",
+        "resets": charge.window.resets.isoformat(),
+    }
+    pairs = " ".join(f"{name}={quoted(value)}" for name, value in facts.items())
+    log.warning("%s: quota %s", queue_id, pairs)
+
+
+def untold(event: str, reason: str) -> None:
+    """Log that a program or webhook was not told of an event."""
+    log.error("event not told: %s, %s", event, quoted(reason))
 
 
 def _reported(trace: tuple[Outcome, ...]) -> dict[str, str]:

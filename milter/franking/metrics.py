@@ -8,7 +8,7 @@ import mmap
 from collections.abc import Iterable
 from threading import Lock
 
-from franking_policy import admit
+from franking_policy import admit, charging
 from franking_policy.checks import CHECKS
 from franking_policy.model import Mode
 from franking_policy.verdict import Accept, Refusal
@@ -35,7 +35,7 @@ FAMILIES = {
     WORKERS: ("gauge", "Worker processes that run."),
 }
 
-VERDICTS = ("accept", "refuse", "discard", "tempfail", "aborted")
+VERDICTS = ("accept", "refuse", "discard", "duplicate", "tempfail", "aborted")
 RESULTS = ("loaded", "refused")
 
 
@@ -55,6 +55,7 @@ SERIES = (
     *map(_verdict, VERDICTS),
     *(_refusal(check, mode) for check in (admit.NAME, *CHECKS) for mode in (Mode.ENFORCE, Mode.REPORT)),
     RECIPIENTS,
+    _refusal(charging.NAME, Mode.ENFORCE),
     REDIS,
     REDIS_UP,
     UNMETERED,
@@ -139,6 +140,10 @@ class Counters:
     def recipient_refused(self) -> None:
         """Count one recipient; its transaction is counted by itself, whatever becomes of it."""
         self._add(RECIPIENTS)
+
+    def duplicate(self) -> None:
+        """Count a message whose idempotency key another had."""
+        self._add(_verdict("duplicate"))
 
     def deferred(self) -> None:
         """Count a transaction whose client was told to try again later, for whatever reason."""

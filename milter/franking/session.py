@@ -16,12 +16,15 @@ import Milter
 
 from franking import maillog
 from franking.gate import Gate
-from franking.ledger import Exceeded, Granted, Ledger, Unavailable, Unmetered
+from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Reached, Unavailable, Unmetered
 from franking.metrics import Counters
+from franking.notify import Notice, Notifier, threshold_event
 from franking.transaction import Transaction
 from franking_policy.admit import admit, size_refusal
+from franking_policy.charging import charges_at_mail
 from franking_policy.checks.recipients import at_rcpt
-from franking_policy.decide import charges, decide
+from franking_policy.decide import decide
+from franking_policy.message import Message
 from franking_policy.model import Account, Policy
 from franking_policy.source import BUILT_IN, Place
 from franking_policy.verdict import (
@@ -37,6 +40,7 @@ from franking_policy.verdict import (
     quota_reply,
     refusal_reply,
 )
+from franking_policy.windows import day
 
 ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS
 """All that we may do to a message."""
@@ -61,6 +65,7 @@ class Services:
     ledger: Ledger
     gate: Gate
     count: Counters
+    notifier: Notifier
     clock: Callable[[], datetime] = now
 
 
@@ -117,7 +122,7 @@ class Session(Milter.Base):
         cap, moment = account.transactions_per_connection, self._services.clock()
         if self._transactions >= cap.value:
             return self._defer(transaction, "transactions_per_connection", cap.place, _too_many(cap.value))
-        full = self._services.ledger.known_full(account.name, charges(account, moment))
+        full = self._known_full(transaction, account, moment)
         if full:
             return self._over_quota(transaction, account, full, moment)
         if not self._services.gate.enter():
@@ -125,6 +130,12 @@ class Session(Milter.Base):
         self._transactions += 1
         self._transaction = transaction
         return Milter.CONTINUE
+
+    def _known_full(self, transaction: Transaction, account: Account, moment: datetime) -> Exceeded | None:
+        if account.idempotency.headers.value:
+            return None  # a retry costs nothing, and only the end of the message tells whether it is one
+        least = charges_at_mail(account, transaction.sasl_username, self._client_address, moment)
+        return self._services.ledger.known_full(account.name, least)
 
     @Milter.noreply
     def envrcpt(self, recipient: str, *_esmtp: str) -> int:
@@ -204,22 +215,34 @@ class Session(Milter.Base):
             case Refuse() as refused:
                 return self._refuse(transaction, refused.refusals, answer_reply(refused, transaction.queue_id))
             case Accept() | Discard() as passed:
-                return self._commit(transaction, account, passed, message.token)
+                return self._commit(transaction, account, passed, message)
 
-    def _commit(self, transaction: Transaction, account: Account, passed: Accept | Discard, token: str) -> int:
-        ledger = self._services.ledger
+    def _commit(self, transaction: Transaction, account: Account, passed: Accept | Discard, message: Message) -> int:
         try:
-            days = account.streams.get(passed.record.stream, account).record_days.value
-            outcome = ledger.commit(passed.record, passed.charges, token, days, account.longest_record_days)
+            outcome = self._services.ledger.commit(_entry(account, passed, message))
         except Unavailable as error:
             return self._unavailable(transaction, str(error))
         match outcome:
             case Exceeded():
                 return self._over_quota(transaction, account, outcome, self._services.clock())
+            case Duplicate(_, queue_id):
+                maillog.duplicate(transaction, queue_id)
+                self._services.count.duplicate()
+                return Milter.DISCARD
             case Granted() | Unmetered() if isinstance(passed, Discard):
                 return self._discard(transaction, passed, outcome)
-            case Granted() | Unmetered():
+            case Granted(_, reached):
+                for one in reached:
+                    self._tell(transaction, account, one)
                 return self._accept(transaction, passed, outcome)
+            case Unmetered():
+                return self._accept(transaction, passed, outcome)
+
+    def _tell(self, transaction: Transaction, account: Account, reached: Reached) -> None:
+        maillog.reached(transaction.queue_id, account.name, reached)
+        to = account.on_threshold
+        event = threshold_event(transaction.queue_id, account.name, reached)
+        self._services.notifier.tell(Notice(event, to.command.value, to.webhook.value))
 
     def _discard(self, transaction: Transaction, discard: Discard, granted: Granted | Unmetered) -> int:
         if isinstance(granted, Unmetered):
@@ -276,7 +299,7 @@ class Session(Milter.Base):
         return self._answer(BROKEN)
 
     def _over_quota(self, transaction: Transaction, account: Account, full: Exceeded, moment: datetime) -> int:
-        answer = quota_reply(account, full.charge, full.used, moment)
+        answer = quota_reply(account, full.charge, full.used, full.limit, moment)
         return self._defer(transaction, "quota", full.charge.quota.place, answer)
 
     def _answer(self, answer: Reply) -> int:
@@ -306,6 +329,13 @@ def _account(transaction: Transaction) -> Account:
 def _bare(path: str) -> str:
     """Return an envelope path without its angle brackets (RFC 5321, 4.1.2)."""
     return path.removeprefix("<").removesuffix(">")
+
+
+def _entry(account: Account, passed: Accept | Discard, message: Message) -> Entry:
+    account = account.streams.get(passed.record.stream, account)
+    key = passed.idempotency_key if isinstance(passed, Accept) else ""
+    days, today = account.record_days.value, day(message.received, account.timezone.value).name
+    return Entry(passed.record, passed.charges, message.token, days, account.longest_record_days, today, key)
 
 
 def _announced(esmtp: tuple[str, ...]) -> int:

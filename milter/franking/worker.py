@@ -4,6 +4,7 @@ Parent and worker share a pair of sockets. The parent sends policies, each a pic
 with one octet when the policy is in force; the end of the stream, wherever it comes, means stop.
 """
 
+import json
 import logging
 import os
 import pickle
@@ -17,11 +18,12 @@ from typing import BinaryIO
 
 import Milter
 
-from franking import attendant
+from franking import attendant, maillog
 from franking.config import Config
 from franking.gate import Gate
 from franking.ledger import Ledger, connect
 from franking.metrics import Counters
+from franking.notify import Notice, Notifier
 from franking.session import Services, Session
 from franking.watch import RedisWatch
 from franking_policy.model import Policy
@@ -30,6 +32,9 @@ log = logging.getLogger("franking")
 
 LAST_WORDS_SECONDS = 0.3
 """libmilter writes the last verdict after our callback has returned; this is how long that may take."""
+
+NOTICE_SECONDS = 2.0
+"""How long a worker that stops goes on telling events."""
 
 LENGTH = struct.Struct("!Q")
 TAKEN = b"+"
@@ -42,7 +47,7 @@ def serve(config: Config, policy: Policy, channel: socket.socket, count: Counter
     try:
         store = connect(config.redis, config.redis_timeout)
         ledger = Ledger(store, config.on_unavailable, RedisWatch(count))
-        services = Services(policy, ledger, Gate(), count)
+        services = Services(policy, ledger, Gate(), count, Notifier(_untold))
         attendant.attend(ledger)
         Milter.factory = lambda: Session(services)
         Thread(target=_listen, args=(channel, services, config.drain_seconds), daemon=True).start()
@@ -55,6 +60,10 @@ def serve(config: Config, policy: Policy, channel: socket.socket, count: Counter
         os._exit(status)
 
 
+def _untold(notice: Notice, reason: str) -> None:
+    maillog.untold(json.dumps(notice.event), reason)
+
+
 def _listen(channel: socket.socket, services: Services, seconds: int) -> None:
     """Take in policies until the stream ends; then let open transactions finish, and exit."""
     try:
@@ -64,6 +73,7 @@ def _listen(channel: socket.socket, services: Services, seconds: int) -> None:
             log.warning("%d transactions did not end within %d s and are put off", left, seconds)
         time.sleep(LAST_WORDS_SECONDS)
         attendant.close(services.ledger, services.count)
+        services.notifier.close(NOTICE_SECONDS)
     except BaseException:  # a worker that no longer listens could be neither reloaded nor stopped
         log.critical("a worker cannot listen to its parent", exc_info=True)
         os._exit(1)

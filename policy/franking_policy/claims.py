@@ -27,7 +27,10 @@ def contradictions(written: Written) -> Iterable[Problem]:
     yield from _twice([(f"profile `{name}`", value.place) for name, value in written.profiles])
     yield from _claimed_twice(written)
     for layer in (*written.defaults, *(value for _, value in (*written.profiles, *written.accounts))):
-        yield from _twice([("a quota per day", quota.place) for quota in members(layer, "quotas") if quota.get("per")])
+        quotas = [quota for quota in members(layer, "quotas") if quota.get("per") and _units(quota)]
+        yield from _twice([(_counted(quota), quota.place) for quota in quotas])
+        for quota in quotas:
+            yield from _at_odds(quota)
     yield from _unknown_profiles(written)
     for _, account in written.accounts:
         yield from _of_streams(written, account)
@@ -39,6 +42,24 @@ def _twice(found: list[tuple[str, Place]]) -> Iterable[Problem]:
     for what, place in found:
         if first.setdefault(what, place) is not place:
             yield Problem(place, f"{what} is already written at {first[what]}")
+
+
+def _counted(quota: Value) -> str:
+    unit = " and ".join(_units(quota))
+    of = quota.get("of")
+    scope = f" of each {of.what}" if of and of.what != "account" else ""
+    return f"a quota of {unit} per {quota.what['per'].what}{scope}"
+
+
+def _units(quota: Value) -> list[str]:
+    return [unit for unit in ("messages", "recipients") if quota.get(unit)]
+
+
+def _at_odds(quota: Value) -> Iterable[Problem]:
+    if (other := quota.get("recipients")) and quota.get("messages"):
+        yield Problem(other.place, "a quota is of `messages` or of `recipients`: write two")
+    if (burst := quota.get("burst")) and quota.what["per"].what != "second":
+        yield Problem(burst.place, "`burst` is for `per: second`: the other windows have no rate")
 
 
 def _claimed_twice(written: Written) -> Iterable[Problem]:

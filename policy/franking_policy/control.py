@@ -26,7 +26,7 @@ def _patterns(settings: Mapping[str, Any]) -> Iterator[str]:
     yield settings["queue_id_field"].value
     yield settings["stream_field"].value
     yield from settings["control_rules"].value
-    for name in ("tags", "metadata", "stream_selection", "unsubscribe"):
+    for name in ("tags", "metadata", "stream_selection", "unsubscribe", "idempotency"):
         yield from settings[name].headers.value
     yield from settings["message_id"].unless.value
     if prefix := settings["metadata"].prefix.value:

@@ -1,10 +1,11 @@
 """The decision on one message: a function of its arguments, with no clock, no socket and no log."""
 
 from dataclasses import replace
-from datetime import datetime
 
+from franking_policy.charging import charges, unaffordable
 from franking_policy.checks import ALWAYS, CHECKS
 from franking_policy.checks.from_domain import author
+from franking_policy.dialect.idempotency import read_key
 from franking_policy.dialect.metadata import metadata_of
 from franking_policy.dialect.options import options_of
 from franking_policy.dialect.stream import chosen
@@ -13,7 +14,7 @@ from franking_policy.edits import Leaving, edits, leaving
 from franking_policy.edits.stamps import message_id, original_message_id
 from franking_policy.message import Message
 from franking_policy.model import Account, Mode
-from franking_policy.quotas import Charge, day
+from franking_policy.quotas import Charge
 from franking_policy.record import MAX_NAME, MAX_NAMES, MAX_TEXT, Record, kept_tags
 from franking_policy.verdict import Accept, Decision, Discard, Outcome, Refusal, Refuse, published
 
@@ -27,11 +28,13 @@ def decide(account: Account, message: Message) -> Decision:
     account = on_stream(account, message)
     trace = tuple(_outcome(name, account, message) for name in CHECKS)
     refusals = _found(trace, Mode.ENFORCE)
+    charged = charges(account, message)
+    refusals += unaffordable(account, charged)
     if not refusals:
-        return _accept(account, message, trace)
+        return _accept(account, message, charged, trace)
     if account.answer.style.value == "report":
-        charged = charges(account, message.received)
-        return Discard(refusals, charged, _discarded(account, message, refusals), trace, account.answer)
+        payable = tuple(one for one in charged if one.cost <= one.quota.most)
+        return Discard(refusals, payable, _discarded(account, message, refusals), trace, account.answer)
     return Refuse(refusals, trace, account.answer)
 
 
@@ -40,13 +43,14 @@ def on_stream(account: Account, message: Message) -> Account:
     return chosen(account, message)[0] if account.streams or account.stream_selection.headers.value else account
 
 
-def _accept(account: Account, message: Message, trace: tuple[Outcome, ...]) -> Accept:
+def _accept(account: Account, message: Message, charged: tuple[Charge, ...], trace: tuple[Outcome, ...]) -> Accept:
     deleted = leaving(message, account)
     return Accept(
         edits(message, account, deleted),
-        charges(account, message.received),
+        charged,
         record(account, message, deleted, _found(trace, Mode.REPORT)),
         trace,
+        read_key(message, account.idempotency)[0],
     )
 
 
@@ -59,11 +63,6 @@ def _discarded(account: Account, message: Message, refusals: tuple[Refusal, ...]
 def _told(refusal: Refusal) -> str:
     text = f"{refusal.published} ({refusal.text})" if refusal.published else refusal.text
     return f"{refusal.check}: {text}"[:MAX_TEXT]
-
-
-def charges(account: Account, now: datetime) -> tuple[Charge, ...]:
-    """Return what a message accepted ``now`` costs ``account``, one charge a quota."""
-    return tuple(Charge(quota, day(now, account.timezone.value)) for quota in account.quotas)
 
 
 def record(

@@ -44,7 +44,7 @@ def settings(account: Account) -> Iterator[Row]:
     yield _row("profile", account.profile)
     yield Row("domains", _domains(account.domains), account.domains.place)
     yield Row("timezone", str(account.timezone.value), account.timezone.place)
-    yield Row("quotas", tuple(f"{quota.messages} messages a day" for quota in account.quotas), account.quotas_place)
+    yield Row("quotas", tuple(map(str, account.quotas)), account.quotas_place)
     yield _row("transactions_per_connection", account.transactions_per_connection)
     yield _row("tags_per_message", account.tags_per_message)
     yield _row("message_size", account.message_size)

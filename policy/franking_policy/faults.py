@@ -16,9 +16,10 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "unsubscribe": ("missing", "malformed", "several"),
     "recipients": ("many", "foreign"),
     "size": (),
+    "idempotency": ("several", "malformed", "long"),
     "mailer": (),
     "field_count": (),
-    "quota": (),
+    "quota": ("large",),
 }
 """Faults by check; `account` is what MAIL is refused for, `quota` what a full quota is put off with."""
 

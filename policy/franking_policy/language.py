@@ -8,8 +8,10 @@ from franking_policy.shapes import Flag, Key, ListOf, Named, ScalarOr, Table, Wh
 from franking_policy.tables import (
     ANSWER,
     CLASSES,
+    IDEMPOTENCY,
     MESSAGE_ID,
     METADATA,
+    ON_THRESHOLD,
     OPTION,
     PENDING,
     REPLY_TO,
@@ -60,8 +62,29 @@ IN_QUOTAS = dict.fromkeys(("messages", "per"), "write it in an item of `quotas`"
 
 QUOTA = Table(
     {
-        "messages": Key(Whole(1, 10**12), "accepted messages the account may send in the window", "how many?"),
-        "per": Key(exactly("day"), "the window: a calendar day in the account's time zone", "in what time?"),
+        "messages": Key(
+            Whole(1, 10**12), "accepted messages in the window", "how many? or write `recipients`", "recipients"
+        ),
+        "recipients": Key(Whole(1, 10**12), "recipients of accepted messages in the window, instead of `messages`"),
+        "per": Key(
+            exactly("second", "minute", "hour", "day", "month"),
+            "the window, of the calendar in the account's time zone; `second` is a smooth rate",
+            "in what time?",
+        ),
+        "of": Key(
+            exactly("account", "login", "domain", "stream", "client"),
+            "of whom: the account, or each of its logins, author domains, streams or clients, by address "
+            "(default `account`)",
+        ),
+        "burst": Key(Whole(1, 10**9), "with `per: second`, how many may come at once (default as many as in a second)"),
+        "reply": Key(
+            exactly("451", "421"), "the code for a message without room; 421 closes the connection (default 451)"
+        ),
+        "thresholds": Key(
+            ListOf(Whole(1, 100)),
+            "percent of the quota at which the log, and who is in `on_threshold`, are told once a window "
+            "(default 80, 90 and 100)",
+        ),
     },
 )
 
@@ -78,6 +101,7 @@ CHECKS = {
     "unsubscribe": "List-Unsubscribe fields that parse, and one where `unsubscribe` requires it",
     "recipients": "not more recipients than `recipients_per_message`",
     "size": "not more octets than `message_size`",
+    "idempotency": "an idempotency key that can be told",
     "mailer": "none of the mail programs in `refused_mailers`",
 }
 """The checks that can be switched, and what they ask for."""
@@ -134,6 +158,7 @@ PER_LOGIN = {
     "refused_mailers": Key(
         ListOf(SEEN), "what no User-Agent or X-Mailer may hold, in any case (default none); a convention, no defence"
     ),
+    "idempotency": Key(IDEMPOTENCY, "how a client says that a message is a retry"),
     "answer": Key(ANSWER, "how a client is told that its message is refused"),
     "texts": Key(
         Named(FAULT, SAID),
@@ -164,7 +189,11 @@ STREAM_TABLE = Table(
 
 PER_PROFILE = PER_LOGIN | {
     "timezone": Key(ZONE, "where the account's days begin and end (default `UTC`)"),
-    "quotas": Key(ListOf(QUOTA), "how much the account may send; replaces broader quotas (default none)"),
+    "quotas": Key(
+        ListOf(QUOTA),
+        "how much may be sent: a message needs room in each of them; replaces broader quotas (default none)",
+    ),
+    "on_threshold": Key(ON_THRESHOLD, "who is told of quotas that fill, beside the log"),
     "subdomains": Key(Flag(), "whether all below a domain is verified too, unless the domain says (default false)"),
     "stream_selection": Key(STREAM_SELECTION, "how a message is given its stream"),
     "streams": Key(Named(NAME, STREAM_TABLE), "classes of traffic, each with settings of its own"),

@@ -1,7 +1,7 @@
 """Accounts and what they may do, resolved and frozen: nothing is looked up along a chain while mail flows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from zoneinfo import ZoneInfo
@@ -106,7 +106,7 @@ class Account:
     stream_place: Place
     bound: bool
     """Whether the login is bound to its stream, or takes what the endpoint or the message names."""
-    streams: Mapping[str, "Account"]
+    streams: Mapping[str, "Account"] = field(repr=False, compare=False)
     """The account as the same login sees it on each of its streams, by the stream's name."""
     endpoints: Mapping[str, str]
     """Streams by the endpoint (`milter_macro_daemon_name`) that is theirs."""
@@ -147,6 +147,8 @@ class Account:
     to: rules.To
     reply_to: rules.ReplyTo
     refused_mailers: Setting[tuple[str, ...]]
+    idempotency: rules.Idempotency
+    on_threshold: rules.OnThreshold
     answer: rules.Answer
     texts: Mapping[str, Setting[str]]
     """What faults are called in replies, by check, or by check and fault with a dot between."""

@@ -55,11 +55,13 @@ class Record:
     options: dict[str, str] = field(default_factory=dict)
     """The options that were set, by the message or for it, by name."""
     verdict: str = "accepted"
-    """``accepted``, or ``discarded`` for a message whose client was told that it was."""
+    """``accepted``; ``discarded`` for a message whose client was told that it was; ``duplicate`` for a retry."""
     event: str = ""
     """What the discarding is called; empty if the message was accepted."""
     refused: tuple[str, ...] = ()
     """Why it was discarded: name of the check, a colon, the text."""
+    duplicate_of: str = ""
+    """The queue ID of the message whose retry it is, by its idempotency key; empty if it is none."""
     unmetered: bool = False
     """Whether it was accepted while Redis was away, and counted later without regard to its quota."""
 

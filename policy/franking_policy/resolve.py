@@ -149,7 +149,7 @@ def _narrow(broad: Settings, layer: Value) -> Settings:
     narrow: dict[str, Any] = {name: _setting(value) for name in SCALARS if (value := layer.get(name))}
     if layer.get("quotas"):
         quotas = members(layer, "quotas")
-        narrow["quotas"] = tuple(Quota(quota.what["messages"].what, quota.place) for quota in quotas)
+        narrow["quotas"] = tuple(map(_quota, quotas))
         narrow["quotas_place"] = layer.what["quotas"].place
     if checks := layer.get("checks"):
         modes = {name: Setting(Mode(mode.what), mode.place) for name, mode in checks.what.items()}
@@ -170,6 +170,16 @@ def _narrow(broad: Settings, layer: Value) -> Settings:
         added = {name: (*inherited.get(name, ()), stream) for name, stream in streams.what.items()}
         narrow["stream_layers"] = {**inherited, **added}
     return narrow
+
+
+def _quota(written: Value) -> Quota:
+    unit = "messages" if written.get("messages") else "recipients"
+    said = {name: value.what for name in ("per", "of", "burst") if (value := written.get(name))}
+    if reply := written.get("reply"):
+        said["reply"] = int(reply.what)
+    if thresholds := written.get("thresholds"):
+        said["thresholds"] = tuple(sorted({one.what for one in thresholds.what}))
+    return Quota(written.what[unit].what, written.place, unit, **said)
 
 
 def _ruled(broad: Any, table: Value) -> Any:

@@ -139,6 +139,21 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Idempotency:
+    """Where a message's idempotency key stands."""
+
+    headers: Setting[Names] = built_in(())
+
+
+@dataclass(frozen=True, slots=True)
+class OnThreshold:
+    """Who is told when a window has come to a threshold."""
+
+    command: Setting[str] = built_in("")
+    webhook: Setting[str] = built_in("")
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One option that a message may set, carried to the record."""
 
@@ -159,5 +174,7 @@ RULES: Mapping[str, type[Any]] = {
     "to": To,
     "reply_to": ReplyTo,
     "answer": Answer,
+    "idempotency": Idempotency,
+    "on_threshold": OnThreshold,
 }
 """Keys of a policy that are tables of settings, each inherited and overridden by itself."""

@@ -1,7 +1,7 @@
 """The tables of settings that a profile is made of: every key, its shape and its meaning (see `rules`)."""
 
 from franking_policy.shapes import Flag, Key, ListOf, Table, Whole
-from franking_policy.words import ANY, CONTROL_NAME, NAME, SAID, SYNTAX, WORD, exactly
+from franking_policy.words import ANY, CONTROL_NAME, NAME, PROGRAM, SAID, SYNTAX, URL, WORD, exactly
 
 TAGS = Table(
     {
@@ -125,6 +125,23 @@ SUBJECT = Table(
 TO = Table({"required": Key(Flag(), "whether there must be one (default true)")})
 
 REPLY_TO = Table({"most": Key(Whole(1, 1000), "the most addresses (default none)")})
+
+IDEMPOTENCY = Table(
+    {
+        "headers": Key(
+            ListOf(CONTROL_NAME),
+            "the header fields that hold a key, such as `X-Idempotency-Key`; a message whose key the account had in "
+            "the last 24 hours is taken, and not delivered again (default none)",
+        ),
+    },
+)
+
+ON_THRESHOLD = Table(
+    {
+        "command": Key(PROGRAM, "a program that is run, with the event as JSON on its standard input (default none)"),
+        "webhook": Key(URL, "where the event is sent as JSON, with POST (default nowhere)"),
+    },
+)
 
 ANSWER = Table(
     {

@@ -129,6 +129,8 @@ class Accept:
     charges: tuple[Charge, ...]
     record: Record
     trace: tuple[Outcome, ...]
+    idempotency_key: str = ""
+    """By which a retry of the message is known; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +205,11 @@ def answer_reply(refused: Refuse, queue_id: str) -> Reply:
     return refusal_reply(refused.refusals, queue_id)
 
 
-def quota_reply(account: Account, charge: Charge, used: int, now: datetime) -> Reply:
-    """Return what a client is told whose message has no room in the window of ``charge``, of which ``used`` is used."""
+def quota_reply(account: Account, charge: Charge, used: int, limit: int, now: datetime) -> Reply:
+    """Return what a client is told whose message has no room in the window of ``charge``.
+
+    See `quotas.exceeded_text` for ``used`` and ``limit``.
+    """
     called = account.texts.get("quota")
     words = [called.value.replace("{seen}", str(used))] if called else []
-    return reply(451, "4.7.1", [*words, exceeded_text(account.name, charge, used, now)])
+    return reply(charge.quota.reply, "4.7.1", [*words, exceeded_text(account.name, charge, used, limit, now)])

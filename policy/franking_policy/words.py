@@ -21,7 +21,13 @@ MEANT = {
     "off": ("no", "false", "disabled", "disable", "none", "0"),
     "enforce": ("yes", "true", "on", "enabled", "enable", "1"),
     "report": ("warn", "warning", "log"),
+    "second": ("1s", "sec", "s"),
+    "minute": ("1m", "60s", "min"),
+    "hour": ("1h", "60m", "hourly"),
     "day": ("1d", "24h", "daily"),
+    "month": ("monthly", "30d", "1mo"),
+    "client": ("ip", "address", "client_ip"),
+    "login": ("user", "username", "sasl_username"),
     "active": ("yes", "true", "on", "enabled", "approved"),
     "suspended": ("no", "false", "off", "disabled", "blocked", "inactive"),
     "delete": ("remove", "drop", "strip"),
@@ -189,6 +195,8 @@ ANY = Text("text", str, r"[\s\S]*")
 SEEN = matching(r".*[^\s].*", "text that can be seen")
 WORD = matching(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "a word (letters, digits, `_`, `-`; at most 64)")
 SAID = Text("printable ASCII, at most 400 characters", _said)
+PROGRAM = matching(r"/[!-~]+", "the path of a program, from `/` on")
+URL = matching(r"https?://[!-~]+", "a URL such as `https://example.org/events`")
 SYNTAX = Text("a regular expression", _syntax)
 FAULT = Text(
     "a check, or a check and one of its faults, such as `from_domain.unverified`",

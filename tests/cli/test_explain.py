@@ -15,7 +15,7 @@ import pytest
 
 from franking.cli.main import main
 from franking.ledger.keys import counter
-from franking_policy.decide import charges
+from franking_policy.charging import charges_at_mail
 from franking_policy.load import load_directory
 
 POLICY = """\
@@ -121,7 +121,7 @@ def test_what_is_used_is_read_and_not_touched(
         (0, 2, None),
         (1, 1, None),
     ]
-    assert "; 2 used, 0 left; resets " in text
+    assert "; 2 used, 0 left, no room for this message; resets " in text
     assert "  451 4.7.1 account acme has used 2 of 2 messages a day; resets " in text
     assert sorted(redis_server.client.keys()) == keys
 
@@ -134,8 +134,8 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def count(policy: Path, server: Any) -> None:
     """Count one message of the account, as the ledger does."""
     account = load_directory(policy).accounts["acme"]
-    for charge in charges(account, datetime.now(UTC)):
-        server.client.incr(counter("acme", charge))
+    for charge in charges_at_mail(account, "app", "", datetime.now(UTC)):
+        server.client.hincrby(counter("acme", charge), "used", 1)
 
 
 def test_standard_input_is_read(

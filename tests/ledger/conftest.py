@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import redis
 
-from franking.ledger import Exceeded, Granted, Ledger, Unmetered
-from franking_policy.quotas import Charge, Quota, day
+from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Unmetered, connect
+from franking_policy.quotas import Charge, Quota
 from franking_policy.record import Record
 from franking_policy.source import BUILT_IN
+from franking_policy.windows import day, window
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class Messages:
         """Return what a message costs under a quota of ``limit`` a day."""
         return Charge(Quota(limit, BUILT_IN), day(self.now, ZoneInfo("UTC")))
 
-    def commit(self, queue_id: str, *limits: int, account: str = "acme") -> Granted | Exceeded | Unmetered:
+    def commit(self, queue_id: str, *limits: int, account: str = "acme") -> Granted | Exceeded | Duplicate | Unmetered:
         """Commit one, whose queue ID is its token too."""
         record = Record(
             queue_id=queue_id,
@@ -146,7 +148,9 @@ class Messages:
             received=self.now.isoformat(),
             removed=(),
         )
-        return self.ledger.commit(record, tuple(map(self.charge, limits)), queue_id, days=30, index_days=30)
+        return self.ledger.commit(
+            Entry(record, tuple(map(self.charge, limits)), queue_id, 30, 30, self.now.date().isoformat())
+        )
 
     def used(self, account: str = "acme") -> int:
         """Return how many are counted."""
@@ -157,6 +161,71 @@ class Messages:
 def messages() -> Callable[[Ledger], Messages]:
     """Return how to commit messages to a ledger."""
     return Messages
+
+
+@dataclass(slots=True)
+class Meter:
+    """Commits messages of the account `acme` in UTC, each with a queue ID of its own."""
+
+    ledger: Ledger
+    quotas: tuple[Quota, ...] = ()
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When messages are received, as the daemon's clock has it."""
+    sent: int = 0
+
+    def limit(self, *quotas: Quota) -> "Meter":
+        """Replace the quotas; the counters stay."""
+        self.quotas = quotas
+        return self
+
+    def charges(self, recipients: int = 1, identity: str = "") -> tuple[Charge, ...]:
+        """Return what a message costs."""
+        return tuple(
+            Charge(quota, window(quota.per, self.now, ZoneInfo("UTC")), _cost(quota, recipients), identity)
+            for quota in self.quotas
+        )
+
+    def entry(self, recipients: int = 1, identity: str = "", **changed: Any) -> Entry:
+        """Return a message that is not committed: `key=`, `token=`, `queue_id=` and others as given."""
+        self.sent += 1
+        queue_id = changed.get("queue_id", f"Q{self.sent}")
+        record = Record(
+            queue_id=queue_id,
+            account=changed.get("account", "acme"),
+            login="acme-app",
+            client="192.0.2.7",
+            sender="",
+            recipients=("someone@example.org",) * recipients,
+            header_from="",
+            subject="",
+            message_id=changed.get("message_id", f"<{queue_id}@acme.example>"),
+            tags=(),
+            size=1,
+            received=self.now.isoformat(),
+            removed=(),
+            verdict=changed.get("verdict", "accepted"),
+        )
+        token = changed.get("token", f"token-{queue_id}")
+        today = self.now.date().isoformat()
+        return Entry(record, self.charges(recipients, identity), token, 30, 30, today, changed.get("key", ""))
+
+    def send(self, recipients: int = 1, identity: str = "", **changed: Any) -> Any:
+        """Commit a message and return the outcome."""
+        return self.ledger.commit(self.entry(recipients, identity, **changed))
+
+    def used(self, identity: str = "") -> list[int]:
+        """Return what each window holds."""
+        return list(self.ledger.used("acme", self.charges(identity=identity)))
+
+
+def _cost(quota: Quota, recipients: int) -> int:
+    return recipients if quota.unit == "recipients" else 1
+
+
+@pytest.fixture
+def meter(redis_server: Any) -> Meter:
+    """Return one of a ledger as a worker has it, but patient."""
+    return Meter(Ledger(connect(redis_server.url, 10)))
 
 
 @pytest.fixture

@@ -10,14 +10,28 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from franking.ledger import Exceeded, Granted, Ledger, Unavailable, Unmetered, breaker, connect, keys
+from franking.ledger import (
+    Duplicate,
+    Entry,
+    Exceeded,
+    Granted,
+    Ledger,
+    Unavailable,
+    Unmetered,
+    breaker,
+    connect,
+    keys,
+)
 from franking.ledger.breaker import PROBE_SECONDS
-from franking_policy.quotas import Charge, Quota, day
+from franking_policy.quotas import Charge, Quota
 from franking_policy.record import Record
 from franking_policy.source import BUILT_IN
+from franking_policy.windows import day
 
 NOW = datetime.now(UTC)
 TIMEOUT = 0.08
+
+Outcome = Granted | Exceeded | Duplicate | Unmetered
 
 
 def charge(limit: int) -> Charge:
@@ -46,7 +60,12 @@ def record(queue_id: str, account: str = "acme") -> Record:
     )
 
 
-Commit = Callable[..., Granted | Exceeded | Unmetered]
+def entry(kept: Record, charges: tuple[Charge, ...], token: str, days: int = 30) -> Entry:
+    """Return what is committed of a record."""
+    return Entry(kept, charges, token, days, days, NOW.date().isoformat())
+
+
+Commit = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -59,8 +78,8 @@ def ledger(redis_server: Any) -> Ledger:
 def commit(ledger: Ledger) -> Commit:
     """Commit a message to the ledger: its queue ID is its token too, unless one is given."""
 
-    def commit(queue_id: str, *limits: int, token: str = "") -> Granted | Exceeded | Unmetered:
-        return ledger.commit(record(queue_id), tuple(map(charge, limits)), token or queue_id, days=30, index_days=30)
+    def commit(queue_id: str, *limits: int, token: str = "") -> Outcome:
+        return ledger.commit(entry(record(queue_id), tuple(map(charge, limits)), token or queue_id, days=30))
 
     return commit
 
@@ -68,7 +87,7 @@ def commit(ledger: Ledger) -> Commit:
 @pytest.fixture
 def used(redis_server: Any) -> Callable[[], int]:
     """Tell how many messages Redis has counted."""
-    return lambda: sum(int(redis_server.client.get(key)) for key in redis_server.client.scan_iter("*:quota:*"))
+    return lambda: sum(int(redis_server.client.hget(key, "used")) for key in redis_server.client.scan_iter("*:quota:*"))
 
 
 def test_message_number_limit_passes_and_the_next_does_not(commit: Commit, used: Callable[[], int]) -> None:
@@ -76,7 +95,7 @@ def test_message_number_limit_passes_and_the_next_does_not(commit: Commit, used:
     outcomes = [commit(f"Q{n}", 3) for n in range(5)]
 
     assert [type(outcome) for outcome in outcomes] == [Granted, Granted, Granted, Exceeded, Exceeded]
-    assert outcomes[3] == Exceeded(charge(3), 3)
+    assert outcomes[3] == Exceeded(charge(3), 3, 3)
     assert used() == 3
 
 
@@ -98,9 +117,9 @@ def test_a_message_without_quotas_is_recorded(ledger: Ledger, commit: Commit) ->
 def test_parallel_hosts_never_exceed_the_limit(redis_server: Any, used: Callable[[], int]) -> None:
     """100 racing messages, each with a connection of its own, are granted exactly 5 times."""
 
-    def host(n: int) -> Granted | Exceeded | Unmetered:
+    def host(n: int) -> Outcome:
         ledger = Ledger(connect(redis_server.url, timeout=10))
-        return ledger.commit(record(f"Q{n}"), (charge(5),), f"Q{n}", days=30, index_days=30)
+        return ledger.commit(entry(record(f"Q{n}"), (charge(5),), f"Q{n}"))
 
     with ThreadPoolExecutor(100) as hosts:
         outcomes = list(hosts.map(host, range(100)))
@@ -155,19 +174,20 @@ def test_every_key_expires(redis_server: Any, ledger: Ledger, commit: Commit) ->
 
     until_reset = (charge(2).window.resets - datetime.now(UTC)) / timedelta(seconds=1)
     assert lives == {
-        f"franking:v1:{{acme}}:quota:messages:day:{NOW.date()}": pytest.approx(until_reset + 86_400, abs=30),
+        f"franking:v1:{{acme}}:quota:messages:day:account::{NOW.date()}": pytest.approx(until_reset + 86_400, abs=30),
         "franking:v1:{acme}:message:Q1": pytest.approx(86_400, abs=30),
         "franking:v1:{acme}:message:Q2": pytest.approx(30 * 86_400, abs=30),
         "franking:v1:{acme}:messages": pytest.approx(30 * 86_400, abs=30),
         keys.message_id("acme", "<1@acme.example>"): pytest.approx(30 * 86_400, abs=30),
+        keys.counters("acme"): pytest.approx(until_reset + 86_400, abs=30),
+        keys.tally("acme"): pytest.approx(400 * 86_400, abs=30),
     }
 
 
 def test_accounts_do_not_share_a_count(ledger: Ledger) -> None:
     """Nor does one whose name is the beginning of another's."""
     outcomes = [
-        ledger.commit(record("Q", account), (charge(1),), account, days=1, index_days=1)
-        for account in ("a", "a.b", "ab")
+        ledger.commit(entry(record("Q", account), (charge(1),), account, days=1)) for account in ("a", "a.b", "ab")
     ]
 
     assert [type(outcome) for outcome in outcomes] == [Granted] * 3
@@ -189,7 +209,7 @@ def test_a_full_window_is_known_for_a_moment_without_asking(ledger: Ledger, comm
     assert ledger.known_full("acme", (charge(2),)) is None
     commit("Q2", 2)
 
-    assert ledger.known_full("acme", (charge(2),)) == Exceeded(charge(2), 2)
+    assert ledger.known_full("acme", (charge(2),)) == Exceeded(charge(2), 2, 2)
     assert ledger.known_full("acme", (charge(3),)) is None
     assert ledger.known_full("other", (charge(2),)) is None
 

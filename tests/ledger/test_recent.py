@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from franking.ledger import Granted, Ledger, Unavailable, connect
+from franking.ledger import Entry, Granted, Ledger, Unavailable, connect
 from franking.ledger.recent import AT_ONCE
 from franking_policy.record import Record
 
@@ -45,7 +45,7 @@ def commit(ledger: Ledger) -> Commit:
             received=received.isoformat(),
             removed=(),
         )
-        granted = ledger.commit(record, (), queue_id, days, index_days)
+        granted = ledger.commit(Entry(record, (), queue_id, days, index_days, received.date().isoformat()))
         assert isinstance(granted, Granted)
         return granted
 
@@ -98,7 +98,7 @@ def test_the_same_message_again_is_indexed_once(redis_server: Any, commit: Commi
 def test_a_queue_id_used_again_stands_for_the_later_message(redis_server: Any, ledger: Ledger, commit: Commit) -> None:
     """Its earlier record was written over."""
     granted = commit("A", hours=5)
-    redis_server.client.hset(granted.keys[0], "token", "of another message")
+    redis_server.client.hset(granted.entry.names[0], "token", "of another message")
     commit("A", hours=1)
 
     assert found(ledger, 2) == ["A"]
@@ -126,7 +126,7 @@ def test_a_login_whose_records_are_kept_shorter_takes_no_others_out(redis_server
 
 def test_a_record_that_has_expired_is_left_out(redis_server: Any, ledger: Ledger, commit: Commit) -> None:
     """Its queue ID is trimmed later."""
-    redis_server.client.delete(commit("A").keys[0])
+    redis_server.client.delete(commit("A").entry.names[0])
     commit("B")
 
     assert found(ledger, 1) == ["B"]
@@ -135,9 +135,9 @@ def test_a_record_that_has_expired_is_left_out(redis_server: Any, ledger: Ledger
 def test_a_record_of_an_older_version_is_read(redis_server: Any, ledger: Ledger, commit: Commit) -> None:
     """Its author is not known, which is not the same as none."""
     granted = commit("A")
-    stored = json.loads(redis_server.client.hget(granted.keys[0], "record"))
+    stored = json.loads(redis_server.client.hget(granted.entry.names[0], "record"))
     del stored["author"]
-    redis_server.client.hset(granted.keys[0], "record", json.dumps(stored))
+    redis_server.client.hset(granted.entry.names[0], "record", json.dumps(stored))
     (record,) = ledger.recent(["acme"], NOW - timedelta(hours=1))
 
     assert record.author is None

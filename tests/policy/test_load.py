@@ -69,7 +69,7 @@ accounts:
     app = policy.logins["app"]
 
     assert [app.headers.keeps(name) for name in ("x-a", "x-bcd", "x-c", "x-d")] == [True, True, True, False]
-    assert [quota.messages for quota in app.quotas] == [1000]
+    assert [quota.limit for quota in app.quotas] == [1000]
     assert policy.accounts["other"].quotas == ()
 
 

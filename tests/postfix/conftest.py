@@ -279,6 +279,20 @@ def stack_with() -> Iterator[Callable[..., Stack]]:
         down(stack)
 
 
+@pytest.fixture(scope="module")
+def make_stack() -> Iterator[Callable[[str], Stack]]:
+    """Bring up a stack with a policy, for the tests of a file."""
+    stacks = []
+
+    def make(policy: str) -> Stack:
+        stacks.append(up(policy))
+        return stacks[-1]
+
+    yield make
+    for stack in stacks:
+        down(stack)
+
+
 @pytest.fixture
 def own_stack() -> Iterator[Stack]:
     """Return a stack of the test's own, for those that break one."""

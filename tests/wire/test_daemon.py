@@ -277,5 +277,5 @@ def test_what_was_counted_for_a_session_that_died_is_given_back(
     eventually(lambda: "verdict=tempfail" in daemon.log)
 
     counters = list(redis_server.client.scan_iter("*:quota:*"))
-    assert [redis_server.client.get(counter) for counter in counters] == [b"0"]
+    assert [redis_server.client.hget(counter, "used") for counter in counters] == [b"0"]
     assert "check=redis" not in daemon.log

@@ -6,11 +6,19 @@ import signal
 import socket
 import urllib.error
 import urllib.request
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from franking.metrics import SERIES, Counters
+from franking_policy import admit, charging
+from franking_policy.checks import CHECKS
+from franking_policy.faults import KINDS
+from franking_policy.source import BUILT_IN
+from franking_policy.verdict import Refusal
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -174,3 +182,12 @@ def test_ipv6_is_an_address_too(daemon: Any, port: int) -> None:
     daemon.start()
     with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=10) as answer:
         assert b"franking_workers 2\n" in answer.read()
+
+
+def test_every_check_that_refuses_is_counted() -> None:
+    """What refuses without a series of its own would be a fault of ours in the middle of an answer."""
+    counters = Counters(memoryview(array("Q", [0] * len(SERIES))))
+    for check in (*CHECKS, admit.NAME, charging.NAME):
+        counters.refused([Refusal(check, BUILT_IN, "5.7.1", "no", "", "")])
+
+    assert set(KINDS) == {*CHECKS, admit.NAME, charging.NAME}

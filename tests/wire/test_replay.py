@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from franking.ledger import Ledger, connect
+from franking.ledger import Entry, Ledger, connect
 from franking_policy.record import Record
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def commit(redis_server: Any) -> Callable[..., None]:
             "removed": (),
             "author": "news@acme.example",
         }
-        ledger.commit(Record(**(facts | changed)), (), queue_id, 30, 30)
+        ledger.commit(Entry(Record(**(facts | changed)), (), queue_id, 30, 30, datetime.now(UTC).date().isoformat()))
 
     return commit
 

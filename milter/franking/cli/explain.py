@@ -13,7 +13,8 @@ from franking.cli.colour import colour_of
 from franking.cli.explain_text import as_text
 from franking.explain import Judged, Submission, judge, measured
 from franking.explain.data import as_data
-from franking.ledger import Ledger, Unavailable, connect
+from franking.ledger import Unavailable, connect
+from franking.ledger.usage import usage_of
 from franking_policy.load import load_directory
 
 PATIENCE = 1.0
@@ -100,7 +101,7 @@ def _with_usage(judged: Judged, settings: config.Config | None, now: datetime) -
     if not settings:
         return judged, "there is no configuration that names a Redis: what is used is not known"
     try:
-        used = Ledger(connect(settings.redis, PATIENCE)).used(judged.account.name, judged.charges)
+        usage = usage_of(connect(settings.redis, PATIENCE), judged.account.name, judged.charges, now)
     except Unavailable as error:
         return judged, f"{error}; what is used is not known"
-    return measured(judged, used, now), ""
+    return measured(judged, usage, now), ""

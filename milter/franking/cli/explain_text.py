@@ -9,6 +9,8 @@ from difflib import unified_diff
 from franking.cli.colour import Colour
 from franking.explain.data import outcome_word
 from franking.explain.judge import Judged
+from franking.ledger.usage import Usage
+from franking_policy.charging import NAME as QUOTA
 from franking_policy.message import Field
 from franking_policy.quotas import Charge
 from franking_policy.shown import visible
@@ -74,19 +76,35 @@ def _set_at(place: Place) -> str:
 
 def _quotas(judged: Judged, unknown: str) -> Iterator[str]:
     if not isinstance(judged.decision, Accept | Discard):
+        for refusal in judged.refusals:
+            if refusal.check == QUOTA:
+                yield f"refused: {refusal.text}{_set_at(refusal.place)}"
         yield "nothing is charged: what is refused costs nothing"
     elif not judged.charges:
         yield "none"
     for number, charge in enumerate(judged.charges):
-        of = f"{charge.messages} of {charge.quota.messages} messages a day{_set_at(charge.quota.place)}"
-        used = f"; {_state(charge, judged.used[number])}" if judged.used else ""
-        yield f"{of}{used}; resets {charge.window.resets.isoformat()}"
+        whose = f" ({charge.identity})" if charge.identity else ""
+        yield f"{charge.cost} of {charge.quota}{visible(whose)}{_set_at(charge.quota.place)}; " + "; ".join(
+            [*(_state(charge, judged.usage[number]) if judged.usage else ()), *_resets(charge)]
+        )
     if judged.charges and unknown:
         yield unknown
 
 
-def _state(charge: Charge, used: int) -> str:
-    return f"{used} used, {max(0, charge.quota.messages - used)} left"
+def _state(charge: Charge, usage: Usage) -> Iterator[str]:
+    """Yield what is known of a charge's quota at the moment."""
+    if usage.override:
+        until = usage.override.until.astimezone(charge.window.resets.tzinfo).isoformat(timespec="minutes")
+        yield f"an override makes it {usage.limit} until {until}"
+    no_room = ", no room for this message" if usage.used + charge.cost > usage.most else ""
+    yield f"{usage.used} used, {max(0, usage.most - usage.used)} left{no_room}"
+
+
+def _resets(charge: Charge) -> Iterator[str]:
+    if charge.quota.per == "second":
+        yield f"a smooth rate, {charge.quota.most} at once"
+    else:
+        yield f"resets {charge.window.resets.isoformat()}"
 
 
 def _record(judged: Judged) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`franking message`: what became of a message."""
+"""`franking message`: what became of a message, and which there were."""
 
 import argparse
 import json
@@ -7,13 +7,12 @@ import sys
 from typing import Any
 
 from franking import config
+from franking.cli import message_list
+from franking.cli.patience import PATIENCE
 from franking.ledger import Ledger, connect
 from franking_policy.load import load_directory
 from franking_policy.record import Record
 from franking_policy.shown import shown, visible
-
-PATIENCE = 5.0
-"""Seconds a person waits for Redis; the daemon's time-out would be short for one who looks something up."""
 
 EXAMPLES = """examples:
   franking message show 4jW7Ng5yYPzJTyM
@@ -40,6 +39,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     show.add_argument("--account", help="look there alone; it need not be in the policy any more")
     show.add_argument("--json", action="store_true", help="print JSON, for a program")
     show.set_defaults(run=run_show)
+    message_list.add_to(actions, common)
 
 
 def _name(text: str) -> str:
@@ -97,6 +97,7 @@ def as_text(record: Record) -> str:
         ("size", f"{record.size} octets"),
         ("removed", ", ".join(record.removed) or "(nothing)"),
         *(("reported", text) for text in record.reported),
+        *([("duplicate", f"of {record.duplicate_of}, by its idempotency key")] if record.duplicate_of else []),
         *([("metered", "no: it was accepted while Redis was away, and counted later")] if record.unmetered else []),
         *(("discarded", f"{record.event}: {text}") for text in record.refused),
     ]

@@ -2,25 +2,21 @@
 
 import argparse
 import json
-import re
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from franking import config
-from franking.cli.message import PATIENCE
+from franking.cli.patience import PATIENCE
+from franking.cli.progress import with_progress
+from franking.cli.times import span
 from franking.ledger import Ledger, connect
 from franking.replay import Replay
 from franking_policy.load import load_directory
-from franking_policy.record import Record
 from franking_policy.replay import NEVER_JUDGED, UNKNOWN
 from franking_policy.shapes import did_you_mean
 from franking_policy.shown import shown, visible
-
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 EXAMPLES = """examples:
   franking replay --policy /etc/franking/policy.new --since 1h
@@ -47,21 +43,13 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--policy", metavar="NEW", type=Path, required=True, help="the directory of the other policy")
     command.add_argument(
-        "--since", metavar="SPAN", type=_span, required=True, help="how far to go back: 90s, 30m, 1h or 7d"
+        "--since", metavar="SPAN", type=span, required=True, help="how far to go back: 90s, 30m, 1h or 7d"
     )
     command.add_argument(
         "--account", metavar="NAME", action="append", help="messages of this one alone; may be given several times"
     )
     command.add_argument("--json", action="store_true", help="print JSON, for a program")
     command.set_defaults(run=run)
-
-
-def _span(text: str) -> timedelta:
-    found = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
-    span = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
-    if not timedelta(0) < span < timedelta(days=3661):
-        raise argparse.ArgumentTypeError("a span is a number and a unit: 90s, 30m, 1h or 7d, up to 3660d")
-    return span
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     ledger = Ledger(connect(settings.redis, PATIENCE))
     records = ledger.recent(accounts, datetime.now(UTC) - options.since)
     replay = Replay(now, other)
-    for record in _with_progress(records):
+    for record in with_progress(records):
         replay.add(record)
     print(json.dumps(as_json(replay), indent=2) if options.json else as_text(replay))
     return 1 if replay.refused else 0
@@ -86,18 +74,6 @@ def _check_known(name: str, known: tuple[str, ...]) -> None:
         hint = did_you_mean(name, known)
         print(f"franking: account {shown(name)} is in neither policy{hint}", file=sys.stderr)
         sys.exit(2)
-
-
-def _with_progress(records: Iterable[Record]) -> Iterator[Record]:
-    """Yield ``records``, and say once a second how far it is if somebody looks on."""
-    said, shown = time.monotonic(), False
-    for number, record in enumerate(records):
-        if sys.stderr.isatty() and time.monotonic() - said > 1:
-            print(f"\r{number} messages ...", end="", file=sys.stderr, flush=True)
-            said, shown = time.monotonic(), True
-        yield record
-    if shown:
-        print("\r\x1b[K", end="", file=sys.stderr)
 
 
 def as_text(replay: Replay) -> str:

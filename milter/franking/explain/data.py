@@ -67,15 +67,24 @@ def _check(outcome: Outcome) -> dict[str, Any]:
 
 
 def _quota(judged: Judged, number: int, charge: Charge) -> dict[str, Any]:
-    used = judged.used[number] if judged.used else None
+    quota, known = charge.quota, judged.usage[number] if judged.usage else None
+    override = known.override if known else None
     return {
-        "messages": charge.quota.messages,
-        "place": str(charge.quota.place),
+        "quota": str(quota),
+        "limit": known.limit if known else quota.limit,
+        "at_once": known.most if known else quota.most,
+        "policy_limit": quota.limit,
+        "override_until": override.until.isoformat() if override else None,
+        "unit": quota.unit,
+        "per": quota.per,
+        "of": quota.of,
+        "identity": charge.identity,
+        "place": str(quota.place),
         "window": charge.window.name,
-        "resets": charge.window.resets.isoformat(),
-        "cost": charge.messages,
-        "used": used,
-        "left": None if used is None else max(0, charge.quota.messages - used),
+        "resets": charge.window.resets.isoformat() if quota.per != "second" else None,
+        "cost": charge.cost,
+        "used": known.used if known else None,
+        "left": max(0, known.most - known.used) if known else None,
     }
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from franking.ledger.usage import Usage
 from franking.transaction import Transaction
 from franking_policy.admit import admit
 from franking_policy.decide import decide, on_stream
@@ -63,8 +64,8 @@ class Judged:
     """Why the message would be refused, none if it would not."""
     reply: Reply
     """What the client would be told last."""
-    used: tuple[int, ...] = field(default=())
-    """For each charge what Redis has counted so far; empty if that is not known."""
+    usage: tuple[Usage, ...] = field(default=())
+    """For each charge what Redis has counted so far, in one counter; empty if that is not known."""
 
     @property
     def verdict(self) -> str:
@@ -113,13 +114,23 @@ def judge(policy: Policy, submission: Submission, now: datetime) -> Judged:
             return Judged(submission, message, account, decision, (), QUEUED)
 
 
-def measured(judged: Judged, used: tuple[int, ...], now: datetime) -> Judged:
-    """Return ``judged`` with what is ``used`` so far: put off if a window has no room."""
-    known = dataclasses.replace(judged, used=used)
-    for charge, count in zip(judged.charges, used, strict=True):
-        if judged.account and count + charge.messages > charge.quota.messages:
-            return dataclasses.replace(known, reply=quota_reply(judged.account, charge, count, now))
+def measured(judged: Judged, usage: tuple[Usage, ...], now: datetime) -> Judged:
+    """Return ``judged`` with what is used so far of each of its charges: put off if a window has no room."""
+    known = dataclasses.replace(judged, usage=usage)
+    for charge, found in zip(judged.charges, usage, strict=True):
+        if judged.account and found.used + charge.cost > found.most:
+            used = _wait(charge, found, now) if charge.quota.per == "second" else found.used
+            answer = quota_reply(judged.account, charge, used, found.limit, now)
+            return dataclasses.replace(known, reply=answer)
     return known
+
+
+def _wait(charge: Charge, found: Usage, now: datetime) -> int:
+    """Return how many milliseconds it is until a rate has room; a minute if nothing may pass, as in commit.lua."""
+    if not found.limit:
+        return 60_000
+    too_much = (charge.cost - found.most) * 1000 / found.limit
+    return max(1, int((found.counters[0].resets - now).total_seconds() * 1000 + too_much))
 
 
 def _message(submission: Submission, now: datetime) -> Message:

@@ -2,17 +2,21 @@
 
 from franking.ledger.backlog import Direction, OnUnavailable
 from franking.ledger.breaker import Outage, Unavailable
-from franking.ledger.ledger import Exceeded, Granted, Ledger, Unmetered
+from franking.ledger.entry import Entry
+from franking.ledger.ledger import Duplicate, Exceeded, Granted, Ledger, Reached, Unmetered
 from franking.ledger.stores import connect
 from franking.ledger.where import Where
 
 __all__ = [
     "Direction",
+    "Duplicate",
+    "Entry",
     "Exceeded",
     "Granted",
     "Ledger",
     "OnUnavailable",
     "Outage",
+    "Reached",
     "Unavailable",
     "Unmetered",
     "Where",

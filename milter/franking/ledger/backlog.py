@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
 
+from franking.ledger.entry import Entry
 from franking_policy.quotas import Charge
-from franking_policy.record import Record
 
 MOST_WAITING = 10_000
 """Messages that may wait in one worker; the next ones are put off."""
@@ -35,17 +35,6 @@ class OnUnavailable:
 
 PUT_OFF = OnUnavailable()
 """In doubt a message waits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One message as `Ledger.commit` takes it."""
-
-    record: Record
-    charges: tuple[Charge, ...]
-    token: str
-    days: int
-    index_days: int
 
 
 class Backlog:

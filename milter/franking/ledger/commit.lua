@@ -1,57 +1,167 @@
--- Count one message against every window it is charged to, store its record and index it: all of it or nothing.
+-- Count one message in every window it is charged to, store its record and index it: all of it or nothing.
 --
 -- KEYS[1]      the message: hash of `token` and `record`; expires
 -- KEYS[2]      the account's index: sorted set of queue IDs by the time they were received (Unix seconds); expires
 -- KEYS[3]      queue IDs of the messages with this Message-ID: sorted set as the index, of the last 100; expires
--- KEYS[n + 3]  counter of the n-th window, in messages; expires after the window
+-- KEYS[4]      the account's overrides: hash of a quota's name to `limit until`, in Unix seconds; expires
+-- KEYS[5]      the account's counters that are in use: sorted set of their keys by when they expire; expires
+-- KEYS[6]      what the account sent each day: hash of a date and `/messages` or `/recipients`; expires
+-- KEYS[7]      the idempotency key: `token queue-ID` of the message that had it first; expires. KEYS[1] if there is none
+-- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of `tat` and
+--              `rest`; expires
 -- ARGV[1]      token of this message, the same when the call is made again
 -- ARGV[2]      record, JSON
 -- ARGV[3]      seconds for which the record is kept
 -- ARGV[4]      queue ID
 -- ARGV[5]      when the message was received (Unix seconds)
 -- ARGV[6]      seconds for which the index keeps a queue ID: no record of the account is kept for longer
--- ARGV[7..]    limit (messages), cost (messages), expiry (Unix seconds): one triple a counter
+-- ARGV[7]      1 if limits hold, 0 if the message is accepted already
+-- ARGV[8]      seconds for which an idempotency key is known, 0 if there is none
+-- ARGV[9, 10]  date of the message, and the first date of which KEYS[6] still tells
+-- ARGV[11, 12] messages and recipients to add to it
+-- ARGV[13..]   for each charge: `window` or `rate`; limit; cost; expiry (Unix seconds), or the burst of a rate, 0 if it
+--              is the limit; thresholds in percent, ascending, with blanks; the quota's name
 --
--- Reply: {1, used...}    granted; messages counted in each window, this one among them
---        {0, n, used}    refused; the n-th window has no room, `used` messages are in it
---        {-1}            refused; release.lua was here before us
+-- Reply: {1, {used...}, {limit...}, {n, threshold, used, limit, ...}}  granted: what each window holds now and may hold,
+--                             0 used of a rate, and thresholds reached; all empty if this very call was made before
+--        {0, n, used, limit}  refused: the n-th window has no room; of a rate `used` are the milliseconds to wait
+--        {2, queue-ID}        not counted: another message had the idempotency key
+--        {-1}                 refused: release.lua was here before us
 --
 -- Nothing else runs in Redis meanwhile: what was read is still so when it is added to.
 
-local seen = redis.call('HMGET', KEYS[1], 'token', 'released')
+local COUNTERS, CHARGES, PER_CHARGE = 7, 13, 6
+local charges = #KEYS - COUNTERS
+local function argument(n, offset) return ARGV[CHARGES + PER_CHARGE * (n - 1) + offset] end
+
+local seen = redis.call('HMGET', KEYS[1], 'token', 'released', 'duplicate_of')
 if seen[2] == ARGV[1] then
   return {-1}
 end
-
-local used = {}
-for n = 1, #KEYS - 3 do
-  used[n] = tonumber(redis.call('GET', KEYS[n + 3]) or 0)
-end
 if seen[1] == ARGV[1] then
-  return {1, unpack(used)}
+  return seen[3] and {2, seen[3]} or {1, {}, {}, {}}
 end
 
-for n = 1, #KEYS - 3 do
-  local limit, cost = tonumber(ARGV[4 + 3 * n]), tonumber(ARGV[5 + 3 * n])
-  if used[n] + cost > limit then
-    return {0, n, used[n]}
+local function store(name, value)
+  -- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
+  redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
+  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of')  -- of another message, where queue IDs come again
+  if name then
+    redis.call('HSET', KEYS[1], name, value)
+  end
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
+  redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[5] - ARGV[6])
+  redis.call('EXPIRE', KEYS[2], ARGV[6])
+  redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
+  redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -101)
+  if redis.call('TTL', KEYS[3]) < tonumber(ARGV[3]) then
+    redis.call('EXPIRE', KEYS[3], ARGV[3])
   end
 end
 
-for n = 1, #KEYS - 3 do
-  used[n] = redis.call('INCRBY', KEYS[n + 3], ARGV[5 + 3 * n])
-  redis.call('EXPIREAT', KEYS[n + 3], ARGV[6 + 3 * n])
+if ARGV[8] ~= '0' and ARGV[7] == '1' then
+  local first = redis.call('GET', KEYS[7])
+  if first then
+    local queue_id = string.match(first, ' (.*)$')
+    store('duplicate_of', queue_id)
+    return {2, queue_id}
+  end
 end
--- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
-redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
-redis.call('HDEL', KEYS[1], 'released')
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[5] - ARGV[6])
-redis.call('EXPIRE', KEYS[2], ARGV[6])
-redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
-redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -101)
-if redis.call('TTL', KEYS[3]) < tonumber(ARGV[3]) then
-  redis.call('EXPIRE', KEYS[3], ARGV[3])
+
+local time = redis.call('TIME')
+local now = tonumber(time[1])
+local micros = now * 1000000 + tonumber(time[2])
+
+local overrides = {}
+if redis.call('EXISTS', KEYS[4]) == 1 then
+  local pairs_of = redis.call('HGETALL', KEYS[4])
+  for i = 1, #pairs_of, 2 do
+    local limit, till = string.match(pairs_of[i + 1], '^(%d+) (%d+)$')
+    if limit and tonumber(till) > now then
+      overrides[pairs_of[i]] = tonumber(limit)
+    end
+  end
 end
-return {1, unpack(used)}
+
+local used, told, limits, tats = {}, {}, {}, {}
+for n = 1, charges do
+  local limit, cost = overrides[argument(n, 5)] or tonumber(argument(n, 1)), tonumber(argument(n, 2))
+  limits[n] = limit
+  if argument(n, 0) == 'rate' then
+    -- Generic cell rate algorithm: `tat` is when the next message would be due at an even pace, in microseconds and
+    -- `rest` parts of one, of which there are `limit`: whole numbers, for what is rounded adds up.
+    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest')
+    local tat, rest, pace = tonumber(kept[1] or 0), tonumber(kept[2] or 0), math.max(limit, 1)
+    if tat < micros then
+      tat, rest = micros, 0
+    end
+    rest = rest + cost * 1000000
+    tat, rest = tat + math.floor(rest / pace), rest % pace
+    local burst = tonumber(argument(n, 3))
+    local wait = tat - micros - math.floor((burst > 0 and burst or limit) * 1000000 / pace)
+    if limit == 0 then
+      wait = 60000000  -- nothing passes until the override ends
+    end
+    if ARGV[7] == '1' and wait > 0 then
+      return {0, n, math.ceil(wait / 1000), limit}
+    end
+    tats[n] = {tat, rest}
+  else
+    local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told')
+    used[n], told[n] = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
+    if ARGV[7] == '1' and used[n] + cost > limit then
+      return {0, n, used[n], limit}
+    end
+  end
+end
+
+local reached = {}
+store()
+for n = 1, charges do
+  local key, cost = KEYS[COUNTERS + n], tonumber(argument(n, 2))
+  if tats[n] then
+    redis.call('HSET', key, 'tat', string.format('%.0f', tats[n][1]), 'rest', string.format('%.0f', tats[n][2]))
+    -- A minute more than it tells of, for clocks that are put right.
+    redis.call('PEXPIRE', key, string.format('%.0f', (tats[n][1] - micros) / 1000 + 60000))
+    used[n] = 0
+  else
+    local before = used[n]
+    used[n] = redis.call('HINCRBY', key, 'used', cost)
+    if before == 0 then
+      redis.call('ZADD', KEYS[5], argument(n, 3), key)
+      redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+      if redis.call('TTL', KEYS[5]) < tonumber(argument(n, 3)) - now then
+        redis.call('EXPIREAT', KEYS[5], argument(n, 3))
+      end
+    end
+    -- What was accepted without us is told of with the next message.
+    for threshold in string.gmatch(ARGV[7] == '1' and argument(n, 4) or '', '%d+') do
+      threshold = tonumber(threshold)
+      if threshold > told[n] and used[n] * 100 >= threshold * limits[n] then
+        redis.call('HSET', key, 'told', threshold)
+        for _, value in ipairs({n, threshold, used[n], limits[n]}) do
+          reached[#reached + 1] = value
+        end
+      end
+    end
+    redis.call('EXPIREAT', key, argument(n, 3))  -- last, for it deletes the counter of a window long past
+  end
+end
+
+if ARGV[11] ~= '0' then
+  redis.call('HINCRBY', KEYS[6], ARGV[9] .. '/messages', ARGV[11])
+  redis.call('HINCRBY', KEYS[6], ARGV[9] .. '/recipients', ARGV[12])
+  redis.call('EXPIRE', KEYS[6], 34560000)
+  if redis.call('HLEN', KEYS[6]) > 810 then
+    for _, field in ipairs(redis.call('HKEYS', KEYS[6])) do
+      if field < ARGV[10] then
+        redis.call('HDEL', KEYS[6], field)
+      end
+    end
+  end
+end
+if ARGV[8] ~= '0' then
+  redis.call('SET', KEYS[7], ARGV[1] .. ' ' .. ARGV[4], 'EX', ARGV[8], 'NX')
+end
+return {1, used, limits, reached}

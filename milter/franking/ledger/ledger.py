@@ -5,7 +5,6 @@ answer never came may have been counted all the same; it is given back as soon a
 it errs on the side of the limit. The same commit again, for a message that was accepted, changes nothing.
 """
 
-import json
 import re
 import time
 from collections import deque
@@ -13,25 +12,24 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
 import redis
 
 from franking.ledger import keys, recent
-from franking.ledger.backlog import PUT_OFF, Backlog, Entry, OnUnavailable
+from franking.ledger.backlog import PUT_OFF, Backlog, OnUnavailable
 from franking.ledger.breaker import Breaker, NotAsked, Outage, Unavailable, Watch
+from franking.ledger.entry import Entry
 from franking.ledger.failures import is_outage, reason
+from franking.ledger.reading import each
+from franking.ledger.records import records
 from franking.ledger.script import Script
 from franking.ledger.stores import Store
 from franking_policy.quotas import Charge
 from franking_policy.record import Record
 
 T = TypeVar("T")
-
-DAY = 86_400
-"""Seconds."""
 
 KNOWN_FULL_SECONDS = 1.0
 """How long a worker refuses at MAIL on the strength of what Redis last said, before it asks again."""
@@ -45,36 +43,53 @@ MOST_OWED = 1000
 PAID_AT_ONCE = 20
 """Messages given back at most between two others."""
 
-NO_LIMIT = 2**53
-"""Messages: the limit for what is accepted already; Lua counts no further."""
-
 PROBE_LIFE = 60
 """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """A message was counted and recorded; this is what it takes to give it back."""
+class Reached:
+    """With this message, the window of ``charge`` came to ``threshold`` percent of ``limit``, for the first time."""
 
-    keys: tuple[str, ...]
-    token: str
-    queue_id: str
-    costs: tuple[int, ...]
+    charge: Charge
+    threshold: int
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A message was counted and recorded; ``entry`` is what it takes to give it back."""
+
+    entry: Entry
+    reached: tuple[Reached, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """A message was not counted: the window of ``charge`` holds ``used`` messages and has no room for it."""
+    """A message was not counted: the window of ``charge`` holds ``used`` of ``limit`` and has no room for it.
+
+    Of a rate, ``used`` is how many milliseconds there are to wait.
+    """
 
     charge: Charge
     used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A message was recorded and not counted: the message ``queue_id`` had its idempotency key."""
+
+    entry: Entry
+    queue_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unmetered:
     """A message is accepted although Redis is away; it is counted and recorded later."""
 
-    receipt: Granted
+    entry: Entry
     reason: str
 
 
@@ -100,48 +115,54 @@ class Ledger:
         self._settling = Lock()
         self._commit = Script("commit.lua")
         self._release = Script("release.lua")
-        self._owed: deque[Granted] = deque(maxlen=MOST_OWED)
+        self._owed: deque[Entry] = deque(maxlen=MOST_OWED)
         self._full: dict[str, tuple[Exceeded, float]] = {}
         self._paying = Lock()
 
-    def commit(
-        self, record: Record, charges: tuple[Charge, ...], token: str, days: int, index_days: int
-    ) -> Granted | Exceeded | Unmetered:
-        """Count the message of ``record`` against all ``charges`` and keep the record for ``days``, or do neither.
+    def commit(self, entry: Entry) -> Granted | Exceeded | Duplicate | Unmetered:
+        """Count a message against all its charges and keep its record, or do neither.
 
-        ``index_days`` is for how long records of the account are kept at most. ``token`` is the message's alone:
-        a second call with it changes nothing. Raises Unavailable where a message without Redis is to be put off.
+        Raises Unavailable where a message without Redis is to be put off.
         """
-        receipt = _receipt(record, charges, token)
-        entry = Entry(record, charges, token, days, index_days)
         try:
-            verdict, *numbers = self._count(receipt, entry)
+            verdict, *rest = self._count(entry)
         except Unavailable as error:
-            return self._without_redis(receipt, entry, error)
+            return self._without_redis(entry, error)
         self._pay_back()
-        outcome = _outcome(verdict, numbers, receipt, charges)
-        self._remember(record.account, outcome, charges, numbers)
-        return outcome
+        match verdict:
+            case 1:
+                return self._granted(entry, *rest)
+            case 0:
+                index, used, limit = rest
+                return self._remember(Exceeded(entry.charges[index - 1], used, limit), entry.record.account)
+            case 2:
+                return Duplicate(entry, rest[0].decode())
+            case _:
+                raise Unavailable("the message was given back before it was counted")
 
-    def _count(self, receipt: Granted, entry: Entry) -> list[int]:
+    def _granted(self, entry: Entry, numbers: list[int], limits: list[int], reached: list[int]) -> Granted:
+        # No numbers come with a commit that was made before.
+        for charge, used, limit in zip(entry.charges, numbers, limits, strict=False):
+            if used >= limit and charge.quota.per != "second":
+                self._remember(Exceeded(charge, used, limit), entry.record.account)
+        fours = (reached[start : start + 4] for start in range(0, len(reached), 4))
+        return Granted(entry, tuple(Reached(entry.charges[one[0] - 1], *one[1:]) for one in fours))
+
+    def _count(self, entry: Entry) -> list[Any]:
         """Return what commit.lua replies."""
-        stored = json.dumps(entry.record.to_json(), separators=(",", ":"))
-        received = int(datetime.fromisoformat(entry.record.received).timestamp())
-        triples = [value for charge in entry.charges for value in _triple(charge)]
-        life, index_life = entry.days * DAY, entry.index_days * DAY
-        facts: list[str | int] = [entry.token, stored, life, entry.record.queue_id, received, index_life, *triples]
-        return self._ask(receipt.keys[0], lambda client: self._commit.run(client, receipt.keys, facts))
+        names = entry.names
+        return self._ask(names[0], lambda client: self._commit.run(client, names, entry.to_commit))
 
-    def _without_redis(self, receipt: Granted, entry: Entry, error: Unavailable) -> Unmetered:
+    def _without_redis(self, entry: Entry, error: Unavailable) -> Unmetered:
         """Accept the message as it is, or raise ``error``."""
-        breaker = self._breaker(receipt.keys[0])
+        breaker = self._breaker(entry.names[0])
         if self._on_unavailable.accepts(entry.charges) and self._backlog.add(entry):
             if self._backlog.full:
                 self._watch.filled(len(self._backlog))
             breaker.let_pass()
-            return Unmetered(receipt, str(error))
+            return Unmetered(entry, str(error))
         if not isinstance(error, NotAsked):
-            self._owed.append(receipt)
+            self._owed.append(entry)
         breaker.put_off()
         raise error
 
@@ -165,24 +186,15 @@ class Ledger:
         self._asked[shard] = key
         return self._breakers.get(shard) or self._breakers.setdefault(shard, Breaker(shard, self._watch))
 
-    def _remember(
-        self, account: str, outcome: Granted | Exceeded, charges: tuple[Charge, ...], numbers: list[int]
-    ) -> None:
+    def _remember(self, full: Exceeded, account: str) -> Exceeded:
         """Keep in mind for a moment that the next message of ``account`` will have no room."""
-        if isinstance(outcome, Granted):
-            full = [
-                Exceeded(charge, used) for charge, used in zip(charges, numbers, strict=True) if _full(charge, used)
-            ]
-        else:
-            full = [outcome]
-        if full:
-            self._full[account] = (full[0], time.monotonic() + KNOWN_FULL_SECONDS)
+        self._full[account] = (full, time.monotonic() + KNOWN_FULL_SECONDS)
+        return full
 
-    def release(self, outcome: Granted | Unmetered) -> None:
+    def release(self, outcome: Granted | Duplicate | Unmetered) -> None:
         """Give back a message that is not accepted after all: now if Redis answers, else when it does again."""
-        receipt = outcome.receipt if isinstance(outcome, Unmetered) else outcome
-        self._backlog.withdraw(receipt.token)
-        self._owed.append(receipt)
+        self._backlog.withdraw(outcome.entry.token)
+        self._owed.append(outcome.entry)
         self._pay_back()
 
     def tend(self) -> None:
@@ -211,13 +223,9 @@ class Ledger:
         with self._settling:
             waiting = []
             for entry in self._backlog.take():
-                late = replace(
-                    entry,
-                    record=replace(entry.record, unmetered=True),
-                    charges=tuple(_unlimited(charge) for charge in entry.charges),
-                )
+                late = replace(entry, record=replace(entry.record, unmetered=True), limited=False)
                 try:
-                    self._count(_receipt(late.record, late.charges, late.token), late)
+                    self._count(late)
                 except Unavailable:
                     waiting.append(entry)
             self._backlog.keep(waiting)
@@ -228,21 +236,17 @@ class Ledger:
         None means nothing is known: only `commit` decides.
         """
         full, until = self._full.get(account, (None, 0.0))
-        return full if full and full.charge in charges and time.monotonic() < until else None
+        if not full or time.monotonic() >= until:
+            return None
+        return full if any(full.charge.same_counter(charge) for charge in charges) and _whatever_comes(full) else None
 
     def used(self, account: str, charges: tuple[Charge, ...]) -> tuple[int, ...]:
-        """Return how many messages the window of each of ``charges`` holds; nothing is counted.
-
-        Raises Unavailable.
-        """
+        """Return what the window of each of ``charges`` holds, 0 for a rate; nothing is counted. Raises Unavailable."""
         if not charges:
             return ()
         names = [keys.counter(account, charge) for charge in charges]
-        try:
-            counted = self._store.call(names[0], lambda client: client.mget(names))
-        except redis.RedisError as error:
-            raise Unavailable(reason(error)) from error
-        return tuple(int(count or 0) for count in counted)
+        counted = dict(each(self._store, names, lambda target, name: target.hget(name, "used")))
+        return tuple(int(counted[name] or 0) for name in names)
 
     def find(self, queue_id: str, accounts: Iterable[str]) -> Record | None:
         """Return the record of the message ``queue_id`` of any of ``accounts``, None if there is none.
@@ -250,13 +254,10 @@ class Ledger:
         Raises Unavailable.
         """
         names = [keys.message(account, queue_id) for account in accounts]
-        try:
-            for start in range(0, len(names), LOOKUPS_AT_ONCE):
-                found = self._records(names[start : start + LOOKUPS_AT_ONCE])
-                if found:
-                    return Record.from_json(json.loads(found[0]))
-        except redis.RedisError as error:
-            raise Unavailable(reason(error)) from error
+        for start in range(0, len(names), LOOKUPS_AT_ONCE):
+            found = self._records(names[start : start + LOOKUPS_AT_ONCE])
+            if found:
+                return found[0]
         return None
 
     def find_by_message_id(self, message_id: str, accounts: Iterable[str]) -> list[Record]:
@@ -267,19 +268,18 @@ class Ledger:
         found: list[Record] = []
         accounts = list(accounts)
         ours = _queue_id_within(message_id)
-        try:
-            for start in range(0, len(accounts), LOOKUPS_AT_ONCE):
-                for account, queue_ids in self._with_message_id(message_id, accounts[start : start + LOOKUPS_AT_ONCE]):
-                    names = [keys.message(account, one) for one in (*queue_ids, *([ours] if ours else []))]
-                    found += (Record.from_json(json.loads(stored)) for stored in self._records(names))
-        except redis.RedisError as error:
-            raise Unavailable(reason(error)) from error
+        for start in range(0, len(accounts), LOOKUPS_AT_ONCE):
+            for account, queue_ids in self._with_message_id(message_id, accounts[start : start + LOOKUPS_AT_ONCE]):
+                names = [keys.message(account, one) for one in (*queue_ids, *([ours] if ours else []))]
+                found += self._records(names)
         return [record for record in found if message_id in (record.message_id, record.original_message_id)]
 
     def _with_message_id(self, message_id: str, accounts: list[str]) -> list[tuple[str, list[str]]]:
-        of = {keys.message_id(account, message_id): account for account in accounts}
-        found = self._each(list(of), lambda client, name: client.zrange(name, 0, -1))
-        return [(of[name], [one.decode() for one in queue_ids]) for name, queue_ids in found]
+        names = {keys.message_id(account, message_id): account for account in accounts}
+        return [
+            (names[name], [one.decode() for one in found or ()])
+            for name, found in each(self._store, names, lambda target, name: target.zrange(name, 0, -1))
+        ]
 
     def recent(self, accounts: Iterable[str], since: datetime) -> Iterator[Record]:
         """Yield the records of messages that ``accounts`` sent since then, account by account, the oldest first.
@@ -289,31 +289,19 @@ class Ledger:
         try:
             for account in accounts:
                 for page in recent.pages(self._store, keys.messages(account), int(since.timestamp())):
-                    stored = self._records([keys.message(account, queue_id) for queue_id in page])
-                    yield from (Record.from_json(json.loads(one)) for one in stored)
+                    yield from self._records([keys.message(account, queue_id) for queue_id in page])
         except redis.RedisError as error:
             raise Unavailable(reason(error)) from error
 
-    def _records(self, names: list[str]) -> list[bytes]:
-        return [stored for _, stored in self._each(names, lambda client, name: client.hget(name, "record")) if stored]
+    def _records(self, names: list[str]) -> list[Record]:
+        """Return the records under ``names``, those that are there."""
+        found = dict(records(self._store, names))
+        return [found[name] for name in dict.fromkeys(names) if name in found]
 
-    def _each(self, names: list[str], question: Callable[["redis.Redis", str], Any]) -> list[tuple[str, Any]]:
-        """Return each key with the answer to ``question``, in one round trip for all that one server has."""
-        found: list[tuple[str, Any]] = []
-        for group in self._store.groups(names):
-            answers = self._store.call(group[0], partial(_at_once, group, question))
-            for name, answer in zip(group, answers, strict=True):
-                found.append((name, self._alone(name, question) if isinstance(answer, Exception) else answer))
-        return found
-
-    def _alone(self, name: str, question: Callable[["redis.Redis", str], Any]) -> Any:
-        """Return the answer for a key that has moved, or raise what the question raises there too."""
-        return self._store.call(name, lambda client: question(client, name))
-
-    def _pay(self, owed: Granted) -> None:
-        facts: list[str | int] = [owed.token, DAY, owed.queue_id, *owed.costs]
+    def _pay(self, owed: Entry) -> None:
+        names = owed.names
         try:
-            self._ask(owed.keys[0], lambda client: self._release.run(client, owed.keys, facts))
+            self._ask(names[0], lambda client: self._release.run(client, names, owed.to_release))
         except Unavailable:
             self._owed.append(owed)
 
@@ -328,47 +316,12 @@ class Ledger:
             self._paying.release()
 
 
-def _receipt(record: Record, charges: tuple[Charge, ...], token: str) -> Granted:
-    counters = (keys.counter(record.account, charge) for charge in charges)
-    account, message_id = record.account, record.original_message_id or record.message_id
-    indexes = (keys.messages(account), keys.message_id(account, message_id))
-    names = (keys.message(account, record.queue_id), *indexes, *counters)
-    return Granted(names, token, record.queue_id, tuple(charge.messages for charge in charges))
-
-
 def _queue_id_within(message_id: str) -> str:
     """Return the queue ID in a Message-ID of our own making, which is in no index; empty if it is not."""
     found = re.match(r"<([0-9A-Za-z]+)\.[0-9a-f]{16}@", message_id)
     return found[1] if found else ""
 
 
-def _outcome(verdict: int, numbers: list[int], receipt: Granted, charges: tuple[Charge, ...]) -> Granted | Exceeded:
-    match verdict:
-        case 1:
-            return receipt
-        case 0:
-            index, used = numbers
-            return Exceeded(charges[index - 1], used)
-        case _:
-            raise Unavailable("the message was given back before it was counted")
-
-
-def _full(charge: Charge, used: int) -> bool:
-    return used + charge.messages > charge.quota.messages
-
-
-def _triple(charge: Charge) -> tuple[int, int, int]:
-    # A day longer than the window: hosts whose clocks differ must not forget a count that is still needed.
-    return charge.quota.messages, charge.messages, int(charge.window.resets.timestamp()) + DAY
-
-
-def _unlimited(charge: Charge) -> Charge:
-    return replace(charge, quota=replace(charge.quota, messages=NO_LIMIT))
-
-
-def _at_once(names: list[str], question: Callable[["redis.Redis", str], Any], client: "redis.Redis") -> list[Any]:
-    """Return the answer for each key, or what came in its stead."""
-    pipeline = client.pipeline(transaction=False)
-    for name in names:
-        question(pipeline, name)
-    return pipeline.execute(raise_on_error=False)
+def _whatever_comes(full: Exceeded) -> bool:
+    """Tell whether a window has no room for the least that a message may cost."""
+    return full.charge.quota.per != "second" and full.used >= full.limit

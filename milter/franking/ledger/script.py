@@ -12,13 +12,18 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
+SCRIPTS = ("commit.lua", "release.lua", "override.lua", "reset.lua")
+
+TEXTS = {name: files("franking.ledger").joinpath(name).read_text() for name in SCRIPTS}
+"""Read with the code: a worker that is started when a new version is installed, but not running yet, needs the old."""
+
 
 class Script:
     """One file beside this one."""
 
     def __init__(self, name: str) -> None:
-        """Read it; nothing is sent."""
-        self._text = files("franking.ledger").joinpath(name).read_text(encoding="ascii")
+        """Take it as it was when this module was loaded; nothing is sent."""
+        self._text = TEXTS[name]
         self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     def run(self, client: "redis.Redis", keys: Sequence[str], arguments: Sequence[str | int]) -> Any:

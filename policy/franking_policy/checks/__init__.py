@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from franking_policy.checks import (
     field_count,
     from_domain,
+    idempotency,
     mailer,
     metadata,
     once,
@@ -42,6 +43,7 @@ CHECKS: Mapping[str, Check] = {
     unsubscribe.NAME: unsubscribe.check,
     recipients.NAME: recipients.check,
     size.NAME: size.check,
+    idempotency.NAME: idempotency.check,
     mailer.NAME: mailer.check,
     field_count.NAME: field_count.check,
 }

@@ -1,0 +1,28 @@
+"""Stored records, read by their keys."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from franking.ledger.reading import each
+from franking.ledger.stores import Store
+from franking_policy.record import Record
+
+
+def records(store: Store, names: Iterable[str]) -> Iterator[tuple[str, Record]]:
+    """Yield the records under ``names``, those that are there, each with its key, in no certain order.
+
+    Raises Unavailable.
+    """
+    for name, (stored, duplicate_of) in each(
+        store, names, lambda target, key: target.hmget(key, "record", "duplicate_of")
+    ):
+        if stored:
+            yield name, _record(stored, duplicate_of)
+
+
+def _record(stored: bytes, duplicate_of: bytes | None) -> Record:
+    record = Record.from_json(json.loads(stored))
+    if duplicate_of is None:
+        return record
+    return replace(record, verdict="duplicate", duplicate_of=duplicate_of.decode())

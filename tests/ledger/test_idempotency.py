@@ -1,0 +1,338 @@
+"""The same message twice: by a client that says so, by a caller that does not know better, and given back."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from franking.ledger import Duplicate, Exceeded, Granted, Ledger, Unavailable, connect, keys
+from franking_policy.quotas import Quota
+from franking_policy.source import BUILT_IN
+
+QUOTA = Quota(2, BUILT_IN)
+
+
+def everything(client: Any) -> dict[bytes, Any]:
+    """Return all that Redis holds."""
+    read = {b"hash": client.hgetall, b"zset": lambda key: client.zrange(key, 0, -1, withscores=True)}
+    return {key: read.get(client.type(key), client.get)(key) for key in client.scan_iter()}
+
+
+def tally(client: Any, day: str) -> tuple[int, int]:
+    """Return the messages and recipients of a day."""
+    found = client.hmget(keys.tally("acme"), f"{day}/messages", f"{day}/recipients")
+    return int(found[0] or 0), int(found[1] or 0)
+
+
+def test_a_retry_is_a_duplicate_of_the_first(meter: Any) -> None:
+    """Not counted, whatever room there is; its record says whose it is, and is found like any."""
+    meter.limit(QUOTA)
+    first = meter.send(key="order-1", queue_id="A")
+    retries = [meter.send(key="order-1", queue_id=name) for name in "BC"]
+
+    assert isinstance(first, Granted)
+    assert [(type(one), one.queue_id) for one in retries] == [(Duplicate, "A")] * 2
+    assert meter.used() == [1]
+    found = [meter.ledger.find(name, ["acme"]) for name in "ABC"]
+    assert [(one.verdict, one.duplicate_of) for one in found] == [
+        ("accepted", ""),
+        ("duplicate", "A"),
+        ("duplicate", "A"),
+    ]
+    assert [one.queue_id for one in meter.ledger.recent(["acme"], meter.now - timedelta(hours=1))] == ["A", "B", "C"]
+    assert [one.queue_id for one in meter.ledger.find_by_message_id("<B@acme.example>", ["acme"])] == ["B"]
+
+
+def test_a_retry_is_taken_when_the_quota_is_full(meter: Any) -> None:
+    """It costs nothing: to refuse it would make the client try on."""
+    meter.limit(QUOTA)
+    meter.send(key="order-1", queue_id="A")
+    meter.send()
+
+    assert isinstance(meter.send(), Exceeded)
+    assert meter.send(key="order-1").queue_id == "A"
+
+
+def test_what_was_refused_has_not_used_its_key(meter: Any) -> None:
+    """The retry is the first that is accepted."""
+    meter.limit(replace(QUOTA, limit=1))
+    meter.send()
+    assert isinstance(meter.send(key="order-1"), Exceeded)
+    meter.limit(QUOTA)
+
+    assert isinstance(meter.send(key="order-1"), Granted)
+
+
+def test_two_at_once_are_granted_once(redis_server: Any, meter: Any) -> None:
+    """As are fifty; all others are told of the one."""
+    meter.limit(replace(QUOTA, limit=100))
+    entries = [meter.entry(key="order-1") for _ in range(50)]
+    with ThreadPoolExecutor(50) as hosts:
+        outcomes = list(hosts.map(lambda one: Ledger(connect(redis_server.url, 30)).commit(one), entries))
+    granted = [one for one in outcomes if isinstance(one, Granted)]
+
+    assert len(granted) == 1
+    assert {one.queue_id for one in outcomes if isinstance(one, Duplicate)} == {granted[0].entry.record.queue_id}
+    assert meter.used() == [1]
+
+
+def test_a_key_is_known_for_a_day(meter: Any, redis_server: Any) -> None:
+    """From the first message on; a retry does not make it longer. Then it is free."""
+    meter.send(key="order-1")
+    name = keys.idempotency("acme", "order-1")
+    assert redis_server.client.ttl(name) == pytest.approx(86_400, abs=30)
+    redis_server.client.expire(name, 100)
+    meter.send(key="order-1")
+    assert redis_server.client.ttl(name) <= 100
+    redis_server.client.delete(name)
+
+    assert isinstance(meter.send(key="order-1"), Granted)
+
+
+def test_a_key_is_its_account_s(meter: Any) -> None:
+    """And is compared octet by octet."""
+    outcomes = [meter.send(key="order-1"), meter.send(key="order-1", account="other"), meter.send(key="Order-1")]
+
+    assert [type(one) for one in outcomes] == [Granted] * 3
+
+
+def test_messages_without_a_key_are_no_duplicates(meter: Any) -> None:
+    """Nobody's key is not a key."""
+    assert [type(meter.send()) for _ in range(3)] == [Granted] * 3
+
+
+def test_a_message_given_back_frees_its_key(meter: Any) -> None:
+    """It was not accepted: the retry must be."""
+    meter.ledger.release(meter.send(key="order-1"))
+    retry = meter.send(key="order-1")
+
+    assert isinstance(retry, Granted)
+
+
+def test_a_duplicate_given_back_changes_nothing_for_the_first(meter: Any, redis_server: Any) -> None:
+    """Its record goes; key and count are the first's."""
+    meter.limit(QUOTA)
+    meter.send(key="order-1", queue_id="A")
+    day = meter.now.date().isoformat()
+    meter.ledger.release(meter.send(key="order-1", queue_id="B"))
+
+    assert meter.ledger.find("B", ["acme"]) is None
+    assert meter.used() == [1]
+    assert tally(redis_server.client, day) == (1, 1)
+    assert meter.send(key="order-1").queue_id == "A"
+
+
+def test_a_duplicate_that_is_committed_again_is_one_again(meter: Any) -> None:
+    """As when an answer was lost: granted, it would be delivered."""
+    meter.send(key="order-1", queue_id="A")
+    retry = meter.entry(key="order-1", queue_id="B")
+
+    assert [meter.ledger.commit(retry).queue_id for _ in range(2)] == ["A", "A"]
+
+
+def test_a_queue_id_that_comes_again_is_no_duplicate(meter: Any) -> None:
+    """Short queue IDs do; what the one before it was is no matter."""
+    meter.limit(replace(QUOTA, limit=5))
+    meter.send(key="order-1", queue_id="A")
+    meter.send(key="order-1", queue_id="B", token="first")
+    granted = meter.send(queue_id="B", token="second")
+    assert meter.ledger.find("B", ["acme"]).verdict == "accepted"
+    meter.ledger.release(granted)
+
+    assert meter.used() == [1]
+
+
+def test_what_was_delivered_without_redis_counts_in_spite_of_its_key(meter: Any) -> None:
+    """The mail is out twice, and the count must say so; the key stays the first's."""
+    meter.limit(QUOTA)
+    meter.send(key="order-1", queue_id="A")
+    meter.ledger._count(replace(meter.entry(key="order-1", queue_id="B"), limited=False))  # noqa: SLF001
+
+    assert meter.used() == [2]
+    assert meter.ledger.find("B", ["acme"]).verdict == "accepted"
+    assert meter.send(key="order-1").queue_id == "A"
+
+
+def test_the_same_commit_again_changes_nothing_at_all(meter: Any, redis_server: Any) -> None:
+    """Not a counter, not a rate, not the tally, not an index: compared octet by octet."""
+    meter.limit(QUOTA, Quota(5, BUILT_IN, "recipients", "second"))
+    entry = meter.entry(2, key="order-1")
+    meter.ledger.commit(entry)
+    before = everything(redis_server.client)
+
+    assert isinstance(meter.ledger.commit(entry), Granted)
+    assert everything(redis_server.client) == before
+
+
+def test_a_release_again_changes_nothing_and_no_count_falls_below_nothing(meter: Any, redis_server: Any) -> None:
+    """Nor does one that comes late, after somebody has reset the counters."""
+    meter.limit(QUOTA)
+    granted, other = meter.send(), meter.send(2)
+    client, day = redis_server.client, meter.now.date().isoformat()
+    meter.ledger.release(granted)
+    assert not client.exists(keys.message_id("acme", granted.entry.record.message_id))
+    before = everything(client)
+    meter.ledger.release(granted)
+    assert everything(client) == before
+    (counter,) = client.zrange(keys.counters("acme"), 0, -1)
+    client.hset(counter, "used", 0)
+    client.hset(keys.tally("acme"), mapping={f"{day}/messages": 0, f"{day}/recipients": 1})
+    meter.ledger.release(other)
+
+    assert meter.used() == [0]
+    assert tally(client, day) == (0, 0)
+
+
+def test_a_full_redis_does_nothing_in_part(
+    meter: Any, redis_server: Any, eventually: Callable[[Callable[[], bool]], float]
+) -> None:
+    """No message, no retry, no release; and what is to be given back is when there is room again."""
+    meter.limit(QUOTA, Quota(5, BUILT_IN, "recipients", "second"))
+    meter.send(key="order-1")
+    granted, client = meter.send(), redis_server.client
+    client.config_set("maxmemory", 1)
+    before = everything(client)
+    with pytest.raises(Unavailable, match="command not allowed"):
+        meter.ledger.commit(replace(meter.entry(key="order-2"), charges=()))
+    with pytest.raises(Unavailable):
+        meter.send(key="order-1")
+    meter.ledger.release(granted)
+    assert everything(client) == before
+    client.config_set("maxmemory", 0)
+
+    def paid_back() -> bool:
+        meter.ledger.tend()
+        return bool(meter.used() == [1, 0])
+
+    eventually(paid_back)
+    assert isinstance(meter.send(key="order-2"), Granted)
+
+
+def test_the_scripts_touch_the_keys_alone_that_they_declare(meter: Any, redis_server: Any) -> None:
+    """In a cluster, others may be on another node; all have the account's tag."""
+    entry = meter.limit(QUOTA, Quota(5, BUILT_IN, per="second")).entry(key="order-1", identity="{other}")
+    client = redis_server.client
+    client.hset(keys.overrides("acme"), "messages:day:account", "9 99999999999")
+    with client.monitor() as monitor:
+        meter.ledger.release(meter.ledger.commit(entry))
+        client.echo("that is all")
+        seen = [
+            command["command"].split() for command in until(monitor, "that is all") if command["client_type"] == "lua"
+        ]
+
+    assert {name for verb, *rest in seen if verb != "TIME" for name in rest[:1]} <= set(entry.names)
+    assert len(seen) > 30
+    assert all(name.startswith("franking:v1:{acme}:") for name in entry.names)
+
+
+def until(monitor: Any, word: str) -> Iterator[dict[str, str]]:
+    """Yield the commands that Redis runs before one with ``word``."""
+    while word not in (command := monitor.next_command())["command"]:
+        yield command
+
+
+def test_what_costs_nothing_is_given_back_too(meter: Any) -> None:
+    """Minus nothing is no number to Redis."""
+    meter.limit(Quota(5, BUILT_IN, "recipients"))
+    meter.ledger.release(meter.send(0, queue_id="A"))
+
+    assert meter.ledger.find("A", ["acme"]) is None
+
+
+def test_the_tally_counts_what_was_accepted(meter: Any, redis_server: Any) -> None:
+    """By date: refused, discarded and repeated messages are not in it, and what is given back is taken out."""
+    meter.limit(replace(QUOTA, limit=3))
+    meter.send(3, key="order-1")
+    meter.send(3, key="order-1")
+    meter.ledger.commit(replace(meter.entry(3, verdict="discarded"), charges=()))
+    meter.ledger.release(meter.send(2))
+    meter.send()
+    meter.send()
+    meter.send()
+    today = meter.now.date().isoformat()
+    meter.now += timedelta(days=1)
+    meter.send(2)
+
+    assert tally(redis_server.client, today) == (3, 5)
+    assert tally(redis_server.client, meter.now.date().isoformat()) == (1, 2)
+
+
+def test_the_tally_forgets_what_is_older_than_400_days(meter: Any, redis_server: Any) -> None:
+    """A little later than on the day, so as not to look through it with each message."""
+    begun = meter.now
+    for n in range(450):
+        meter.now = begun + timedelta(days=n)
+        meter.send()
+    fields = sorted(redis_server.client.hkeys(keys.tally("acme")))
+
+    assert 800 <= len(fields) <= 812
+    assert fields[-1].decode() == f"{meter.now.date()}/recipients"
+
+
+def busy(meter: Any, count: int) -> None:
+    """Commit one of each kind, so many times."""
+    for n in range(count):
+        meter.limit(
+            Quota(10**6, BUILT_IN),
+            Quota(10**6, BUILT_IN, "recipients", "minute", "login"),
+            Quota(10**6, BUILT_IN, per="second", of="client"),
+        )
+        meter.send(key=f"order-{n}", identity="x")
+        meter.send(key=f"order-{n}", identity="x")
+        meter.ledger.release(meter.send(key=f"other-{n}"))
+        meter.send(queue_id="again", token=f"again-{n}")
+        meter.send(message_id="<same@acme.example>")
+
+
+def test_every_key_expires(meter: Any, redis_server: Any, eternal: Callable[[Any], list[bytes]]) -> None:
+    """Whatever happened: granted, refused, repeated, given back, committed after its release."""
+    busy(meter, 3)
+    late = meter.entry()
+    meter.ledger._pay(late)  # noqa: SLF001  # a release that comes before its commit
+    with pytest.raises(Unavailable):
+        meter.ledger.commit(late)
+    meter.limit(replace(QUOTA, limit=1))
+    meter.send()
+
+    assert eternal(redis_server.client) == []
+
+
+@pytest.mark.parametrize("per", ["minute", "day"])
+def test_a_counter_of_a_window_long_past_does_not_stay(
+    meter: Any, redis_server: Any, eternal: Callable[[Any], list[bytes]], per: str
+) -> None:
+    """As of mail that was accepted in an outage of days."""
+    meter.now -= timedelta(days=3)
+    meter.limit(Quota(1, BUILT_IN, per=per))
+    meter.send()
+    meter.ledger._count(replace(meter.entry(), limited=False))  # noqa: SLF001  # what `tend` does
+
+    assert eternal(redis_server.client) == []
+    assert list(redis_server.client.scan_iter("*:quota:*")) == []
+
+
+@pytest.mark.parametrize("pers", [("minute", "month"), ("month", "minute")])
+def test_the_list_of_counters_lives_as_long_as_the_last_of_them(
+    meter: Any, redis_server: Any, pers: tuple[str, str]
+) -> None:
+    """Whichever came first: what is not in it no command finds."""
+    for per in pers:
+        meter.limit(Quota(5, BUILT_IN, per=per)).send()
+    lives = [redis_server.client.expiretime(key) for key in redis_server.client.scan_iter("*:quota:*")]
+
+    assert len(set(lives)) == 2
+    assert redis_server.client.expiretime(keys.counters("acme")) == max(lives)
+
+
+def test_no_key_grows_without_bound(meter: Any, redis_server: Any) -> None:
+    """Each is as long after 300 rounds as it is bounded to be, but for the index of what is kept."""
+    busy(meter, 300)
+    client = redis_server.client
+    length = {b"hash": client.hlen, b"zset": client.zcard, b"string": client.strlen}
+    long = {key.decode() for key in client.scan_iter() if length[client.type(key)](key) > 100}
+
+    assert long == {keys.messages("acme")}
+    assert client.zcard(keys.messages("acme")) == len(list(client.scan_iter("*:message:*"))) - 300  # the released

@@ -1,0 +1,149 @@
+"""Rates, with a real Redis: a burst, then an even pace.
+
+Redis's own clock is used, so what takes time takes time here.
+"""
+
+import time
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from franking.ledger import Exceeded, Granted
+from franking_policy.quotas import Quota
+from franking_policy.source import BUILT_IN
+
+
+def rate(limit: int, burst: int = 0, unit: str = "messages") -> Quota:
+    """Return so many a second."""
+    return Quota(limit, BUILT_IN, unit, "second", burst=burst)
+
+
+def passed(meter: Any, tries: int) -> int:
+    """Return how many of so many messages are granted."""
+    return sum(isinstance(meter.send(), Granted) for _ in range(tries))
+
+
+def tat(client: Any, limit: int = 1) -> Fraction:
+    """Return when the next message would be due, in microseconds of Redis's clock."""
+    (key,) = client.scan_iter("*:quota:*")
+    return int(client.hget(key, "tat")) + Fraction(int(client.hget(key, "rest")), limit)
+
+
+def micros(client: Any) -> int:
+    """Return Redis's clock."""
+    seconds, rest = client.time()
+    return int(seconds) * 1_000_000 + int(rest)
+
+
+@pytest.mark.parametrize(("quota", "burst"), [(rate(1, 20), 20), (rate(3), 3), (rate(9, 2), 2)])
+def test_a_burst_passes_and_then_an_even_pace(meter: Any, redis_server: Any, quota: Quota, burst: int) -> None:
+    """Never more than the burst and what has come due since; a burst may be smaller than the rate too."""
+    meter.limit(quota)
+    started = micros(redis_server.client)
+    at_once = passed(meter, burst)
+    later = 0
+    while micros(redis_server.client) < started + 2_000_000:
+        later += passed(meter, 1)
+        time.sleep(0.005)
+    due = (micros(redis_server.client) - started) / 1_000_000 * quota.limit
+
+    assert at_once == burst
+    assert 2 * quota.limit - 1 <= later <= due
+
+
+def test_the_wait_is_told_in_milliseconds_and_is_long_enough(meter: Any) -> None:
+    """Not one less, and not much more."""
+    meter.limit(rate(2))
+    started = time.monotonic()
+    first = [meter.send() for _ in range(3)]
+    refused = first[-1]
+    assert isinstance(refused, Exceeded)
+    assert 0 < refused.used <= 500
+    time.sleep(refused.used / 1000)
+
+    assert isinstance(meter.send(), Granted)
+    assert time.monotonic() - started >= 0.499
+
+
+def test_what_was_not_sent_is_not_saved_up(meter: Any) -> None:
+    """However long nothing came, the burst is all that passes at once."""
+    meter.limit(rate(4, 2))
+    passed(meter, 2)
+    time.sleep(1.5)
+
+    assert passed(meter, 5) in {2, 3}  # one may come due meanwhile
+
+
+def test_what_is_refused_costs_nothing(meter: Any, redis_server: Any) -> None:
+    """A client that hammers is served at the same pace as one that waits."""
+    meter.limit(rate(1))
+    meter.send()
+    before = tat(redis_server.client)
+    assert passed(meter, 100) == 0
+
+    assert tat(redis_server.client) == before
+
+
+def test_release_gives_back(meter: Any) -> None:
+    """As much as the message cost."""
+    meter.limit(rate(1, 4, "recipients"))
+    granted = meter.send(3)
+    assert isinstance(meter.send(3), Exceeded)
+    meter.ledger.release(granted)
+    meter.ledger.release(granted)
+
+    assert [type(meter.send(recipients)) for recipients in (4, 1)] == [Granted, Exceeded]
+
+
+def test_a_message_of_many_recipients_waits_for_room_for_all(meter: Any) -> None:
+    """It does not pass on the strength of the first."""
+    meter.limit(rate(1, 10, "recipients"))
+    meter.send(8)
+    refused = meter.send(10)
+
+    assert isinstance(refused, Exceeded)
+    assert 7000 < refused.used <= 8000
+
+
+@pytest.mark.parametrize("limit", [3, 6, 7])
+def test_nothing_drifts_over_10000_messages(meter: Any, redis_server: Any, limit: int) -> None:
+    """What is left of a microsecond is kept: the last is due exactly when it should."""
+    meter.limit(rate(limit, 10**9))
+    before = micros(redis_server.client)
+    meter.send()
+    first = tat(redis_server.client, limit)
+    for _ in range(9_999):
+        meter.send()
+    after = micros(redis_server.client)
+    if 10_000 / limit * 1e6 <= after - before:
+        pytest.skip("the machine was slower than the rate")
+
+    assert tat(redis_server.client, limit) - first == Fraction(9_999 * 1_000_000, limit)
+
+
+def test_the_counter_lives_until_it_is_as_good_as_none(meter: Any, redis_server: Any) -> None:
+    """And a minute more, for clocks that are put right."""
+    meter.limit(rate(1, 500, "recipients"))
+    meter.send(400)
+    (key,) = redis_server.client.scan_iter("*:quota:*")
+
+    assert redis_server.client.pttl(key) == pytest.approx(460_000, abs=5_000)
+
+
+def test_a_rate_and_a_window_hold_together(meter: Any) -> None:
+    """All or none: what the rate refuses is not in the window, and the other way round."""
+    meter.limit(Quota(3, BUILT_IN), rate(1, 2))
+    outcomes = [meter.send() for _ in range(3)]
+
+    assert [type(one) for one in outcomes] == [Granted, Granted, Exceeded]
+    assert outcomes[2].charge.quota.per == "second"
+    assert meter.used() == [2, 0]
+
+
+def test_nothing_is_known_at_mail_of_a_rate(meter: Any) -> None:
+    """There may be room by the end of the message."""
+    meter.limit(rate(1))
+    passed(meter, 3)
+
+    assert meter.ledger.known_full("acme", meter.charges()) is None

@@ -1,0 +1,123 @@
+"""Thresholds, with a real Redis: each is told once a window, whoever asks and however many do."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from franking.ledger import Ledger, Reached, connect, keys
+from franking_policy.quotas import Quota
+from franking_policy.source import BUILT_IN
+
+
+def quota(limit: int, thresholds: tuple[int, ...] = (80, 90, 100), unit: str = "messages", per: str = "day") -> Quota:
+    """Return a quota of no particular place."""
+    return Quota(limit, BUILT_IN, unit, per, thresholds=thresholds)
+
+
+def told(outcomes: list[Any]) -> list[tuple[int, int]]:
+    """Return which thresholds were reached, and what was used then."""
+    return [(one.threshold, one.used) for outcome in outcomes for one in getattr(outcome, "reached", ())]
+
+
+def test_each_threshold_is_told_with_the_message_that_reaches_it(meter: Any) -> None:
+    """And with what is used and what the limit is."""
+    meter.limit(quota(10))
+    outcomes = [meter.send() for _ in range(12)]
+
+    assert told(outcomes) == [(80, 8), (90, 9), (100, 10)]
+    assert outcomes[7].reached == (Reached(meter.charges()[0], 80, 8, 10),)
+
+
+def test_many_hosts_at_once_tell_each_threshold_once(redis_server: Any, meter: Any) -> None:
+    """50 parallel messages, each with a connection of its own, for a quota of 40."""
+    meter.limit(quota(40))
+    entries = [meter.entry() for _ in range(50)]
+    with ThreadPoolExecutor(50) as hosts:
+        outcomes = list(hosts.map(lambda one: Ledger(connect(redis_server.url, 30)).commit(one), entries))
+
+    assert sorted(told(outcomes)) == [(80, 32), (90, 36), (100, 40)]
+
+
+def test_a_jump_over_two_thresholds_tells_both(meter: Any) -> None:
+    """The lower first."""
+    meter.limit(quota(10, unit="recipients"))
+
+    assert told([meter.send(7), meter.send(2), meter.send(1)]) == [(80, 9), (90, 9), (100, 10)]
+
+
+def test_a_first_message_that_fills_the_quota_tells_all(meter: Any) -> None:
+    """There is no other to do it."""
+    assert told([meter.limit(quota(1)).send()]) == [(80, 1), (90, 1), (100, 1)]
+
+
+def test_what_is_given_back_and_used_again_is_not_told_again(meter: Any) -> None:
+    """Nobody wants the same alarm for each time a number goes up and down."""
+    meter.limit(quota(10))
+    outcomes = [meter.send() for _ in range(8)]
+    for _ in range(3):
+        meter.ledger.release(outcomes[-1])
+        outcomes.append(meter.send())
+
+    assert told(outcomes) == [(80, 8)]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "expected"),
+    [((), []), ((50,), [(50, 5)]), ((1, 55, 99), [(1, 1), (55, 6), (99, 10)])],
+)
+def test_the_policy_names_the_thresholds(meter: Any, thresholds: tuple[int, ...], expected: list[Any]) -> None:
+    """None for none; a part of a message is rounded up."""
+    meter.limit(quota(10, thresholds))
+
+    assert told([meter.send() for _ in range(10)]) == expected
+
+
+def test_the_next_window_tells_anew(meter: Any) -> None:
+    """Once in each."""
+    meter.limit(quota(1, (100,)))
+    first = meter.send()
+    meter.now += timedelta(days=1)
+
+    assert told([first, meter.send()]) == [(100, 1), (100, 1)]
+
+
+def test_each_quota_and_identity_tells_of_itself(meter: Any) -> None:
+    """Two that fill at once are two events."""
+    meter.limit(quota(1, (100,)), quota(1, (100,), per="hour"))
+    found = [meter.send(identity=name).reached for name in ("a", "b")]
+
+    assert [[(one.charge.quota.per, one.charge.identity) for one in reached] for reached in found] == [
+        [("day", "a"), ("hour", "a")],
+        [("day", "b"), ("hour", "b")],
+    ]
+
+
+def test_an_override_is_what_thresholds_are_part_of(meter: Any, redis_server: Any) -> None:
+    """80 % of what holds."""
+    meter.limit(quota(10))
+    redis_server.client.hset(keys.overrides("acme"), "messages:day:account", "20 99999999999")
+
+    assert told([meter.send() for _ in range(20)]) == [(80, 16), (90, 18), (100, 20)]
+
+
+def test_a_refused_message_reaches_nothing(meter: Any) -> None:
+    """Nor does a commit that is made again."""
+    meter.limit(quota(5, (100,), unit="recipients"))
+    entry = meter.entry(4)
+    outcomes = [meter.ledger.commit(entry), meter.send(2), meter.send(), meter.ledger.commit(entry)]
+
+    assert told(outcomes) == [(100, 5)]
+
+
+def test_what_was_accepted_without_redis_is_told_of_with_the_next_message(meter: Any) -> None:
+    """Its own commit is nobody's to hear."""
+    meter.limit(quota(10, (50,)))
+    for _ in range(5):
+        entry = meter.entry()
+        meter.ledger._count(  # noqa: SLF001  # what `tend` does with what waited
+            type(entry)(entry.record, entry.charges, entry.token, 30, 30, entry.day, limited=False)
+        )
+
+    assert told([meter.send(), meter.send()]) == [(50, 6)]
