@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from franking_policy.admit import admit, size_refusal
-from franking_policy.decide import charges, decide
-from franking_policy.faults import FAULTS, KINDS
+from franking_policy.charging import charges_at_mail
+from franking_policy.decide import decide
+from franking_policy.faults import FAULTS
 from franking_policy.load import load
 from franking_policy.message import Message
 from franking_policy.model import Account
@@ -102,7 +103,7 @@ def test_a_report_is_a_discarded_message_with_its_reasons(account: MakeAccount, 
         "subject: Subject is empty: put visible text into it",
     )
     assert (record.tags, record.removed, record.reported) == (("a",), (), ())
-    assert [charge.messages for charge in decision.charges] == [1]
+    assert [charge.cost for charge in decision.charges] == [1]
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
 
@@ -193,7 +194,7 @@ accounts:
     refusals = [admit(policy, login, "") for login in "ab"]
     now = datetime(2026, 11, 20, tzinfo=UTC)
     account = policy.accounts["c"]
-    reply = quota_reply(account, charges(account, now)[0], 5, now)
+    reply = quota_reply(account, charges_at_mail(account, "c", "", now)[0], 5, 5, now)
 
     assert [refusal.published for refusal in refusals if isinstance(refusal, Refusal)] == ["No.", "Never."]
     assert str(reply).splitlines()[0] == "451-4.7.1 Full at 5."
@@ -201,6 +202,7 @@ accounts:
 
 PENDING = "pending: {own_domains: true}"
 JSON = "{headers: [X-J], member: a}"
+KEYED = "idempotency: {headers: [X-Key]}"
 URI = "<https://acme.example/u>"
 FOUND: dict[str, tuple[str, dict[str, str | None]]] = {
     "from_domain.missing": ("{}", {"From": None}),
@@ -234,6 +236,9 @@ FOUND: dict[str, tuple[str, dict[str, str | None]]] = {
     "recipients.many": ("recipients_per_message: {to: 1}", {"To": "a@x.example, b@x.example"}),
     "recipients.foreign": (f"{{status: pending, {PENDING}}}", {}),
     "size": ("message_size: 1", {}),
+    "idempotency.several": (KEYED, {"X-Key": "a", "x-key": "b"}),
+    "idempotency.malformed": (KEYED, {"X-Key": " "}),
+    "idempotency.long": (KEYED, {"X-Key": "a" * 256}),
     "mailer": ("refused_mailers: [KMail]", {"X-Mailer": "KMail"}),
     "field_count": ("{}", {f"X-{n}": "" for n in range(500)}),
 }
@@ -255,7 +260,7 @@ def test_every_fault_can_be_given_a_text(account: MakeAccount, message: MakeMess
 
 def test_no_text_can_be_given_to_what_is_never_found() -> None:
     """The names of `faults` are those above, those of accounts and quotas, and the checks'."""
-    told_elsewhere = {"quota", "account", *(f"account.{kind}" for kind in KINDS["account"])}
+    told_elsewhere = {name for name in FAULTS if name.partition(".")[0] in ("quota", "account")}
 
     assert set(FOUND) | {name.partition(".")[0] for name in FOUND} | told_elsewhere == FAULTS
 

@@ -174,7 +174,6 @@ def test_the_record_holds_what_support_asks_for(acme: Account, message: MakeMess
         "verdict": "accepted",
         "event": "",
         "refused": (),
-        "unmetered": False,
         "duplicate_of": "",
     }
 

@@ -159,7 +159,7 @@ def test_every_stream_is_charged_to_the_account(message: MakeMessage) -> None:
     decisions = [decide(account, message(X_Stream=name)) for name in ("main", "news")]
     charges = [decision.charges for decision in decisions if isinstance(decision, Accept)]
 
-    assert [[charge.quota.messages for charge in one] for one in charges] == [[7], [7]]
+    assert [[charge.quota.limit for charge in one] for one in charges] == [[7], [7]]
     assert charges[0] == charges[1]
 
 
