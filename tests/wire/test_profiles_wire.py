@@ -75,7 +75,7 @@ def lines(daemon: Any, word: str) -> list[str]:
 
 def counted(redis_server: Any) -> list[bytes]:
     """Return what the counters of all quotas hold."""
-    return [redis_server.client.get(key) for key in redis_server.client.scan_iter("*:quota:*")]
+    return [redis_server.client.hget(key, "used") for key in redis_server.client.scan_iter("*:quota:*")]
 
 
 def test_rcpt_is_answered_only_where_recipients_are_limited(daemon: Any) -> None:

@@ -40,7 +40,7 @@ def test_messages_accepted_without_redis_are_recorded_when_it_is_back(
 
     assert ledger.find("U0", ["acme"]).unmetered  # type: ignore[union-attr]
     (counter,) = redis_server.client.scan_iter("*:quota:*")
-    assert redis_server.client.get(counter) == b"5"
+    assert redis_server.client.hget(counter, "used") == b"5"
     assert re.search(r"redis is back after [0-9.]+ s: 0 messages were put off, 5 accepted unmetered\n", daemon.log)
     assert [key for key in redis_server.client.scan_iter() if redis_server.client.ttl(key) < 0] == []
 
