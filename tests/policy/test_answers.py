@@ -224,6 +224,7 @@ FOUND: dict[str, tuple[str, dict[str, str | None]]] = {
     "metadata.long": ("metadata: {prefix: X-M-, longest_key: 1}", {"X-M-ab": "1"}),
     "metadata.malformed": (f"metadata: {JSON}", {"X-J": "a"}),
     "metadata.several": ("metadata: {prefix: X-M-}", {"X-M-a": "1", "X-M-A": "1"}),
+    "metadata.forbidden": ("metadata: {headers: [X-J], refuse: [a]}", {"X-J": '{"a": 1}'}),
     "options": ("options: {o: {headers: [X-O], values: [a]}}", {"X-O": "b"}),
     "stream.unknown": ("stream_selection: {headers: [X-S]}", {"X-S": "b"}),
     "stream.inbound": ("{stream_selection: {default: a}, streams: {a: {type: inbound}}}", {}),

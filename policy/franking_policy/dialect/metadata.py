@@ -92,10 +92,15 @@ def _pairs(message: Message, rules: Metadata) -> Iterator[Pair | Fault]:
 
 def _object(field: Field, rules: Metadata) -> Iterator[Pair | Fault]:
     try:
-        found = read_object(field, rules.member.value)
+        whole = read_object(field, "")
     except NotAnObject as error:
         yield Fault("malformed", str(error), "format")
         return
+    for name in rules.refuse.value:
+        if name in whole:
+            text = f"{field.name} has a member `{name}`, which nothing here acts on: leave it out"
+            yield Fault("forbidden", text, "refuse", name)
+    found = whole.get(rules.member.value) if rules.member.value else whole
     if isinstance(found, dict):
         for key, value in found.items():
             if key.strip():
