@@ -92,7 +92,7 @@ ACCOUNT = HEAD + "}}"
         ),
         ([ACCOUNT.replace("domains", "profile: mailersend, domains")], []),
         (
-            [ACCOUNT.replace("domains", "options: {o: x}, domains")],
+            [ACCOUNT.replace("domains", "options: {o: {values: [x], default: x}}, domains")],
             ["a.yaml:2:26: option `o` has no effect: it is stored with each message, no more"],
         ),
         (
