@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from franking_policy.model import Policy
 from franking_policy.record import Record
-from franking_policy.replay import rejudge
+from franking_policy.replay import not_judged, rejudge
 from franking_policy.verdict import Refusal
 
 EXAMPLES = 3
@@ -39,6 +39,10 @@ class Replay:
     """Messages."""
     refused_by_both: int = 0
     """Messages that were accepted when they came, and would not be now, whichever policy is in force."""
+    discarded: int = 0
+    """Messages that nobody got when they came: what another policy would refuse of them is no news."""
+    not_judged: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    """Messages for which settings differ that their records cannot be judged for, by the keys of these."""
     refused: dict[tuple[str, str], Finding] = field(default_factory=dict)
     """By account and check; a message may be refused for several."""
 
@@ -47,13 +51,24 @@ class Replay:
         """Return how many messages were looked at."""
         return self.accounts.total()
 
+    @property
+    def safe(self) -> bool:
+        """Tell whether nothing newly refused was found, nor anything that could not be looked for."""
+        return not self.refused and not self.not_judged
+
     def add(self, record: Record) -> None:
         """Judge one message by both."""
+        if record.verdict != "accepted":
+            self.discarded += 1
+            return
         self.accounts[record.account] += 1
-        refusals = rejudge(self.other, record)
+        keys = not_judged(self.now, self.other, record)
+        if keys:
+            self.not_judged[keys] += 1
+        refusals = rejudge(self.other, record, keys)
         if not refusals:
             return
-        if rejudge(self.now, record):
+        if rejudge(self.now, record, keys):
             self.refused_by_both += 1
             return
         self.newly_refused += 1

@@ -99,7 +99,7 @@ complete -c franking -n '_shtab_franking_using test' -l config -xka "(__fish_com
 complete -c franking -n '_shtab_franking_using test' -l policy -xka "(__fish_complete_path (commandline -ct))" -d 'the policy, whatever the files say'
 complete -c franking -n '_shtab_franking_using test' -l format -xka "text tap junit" -d 'for people, or for CI'
 complete -c franking -n '_shtab_franking_using test; and test $_shtab_franking_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a file of cases'
-complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a replay -d 'Judge the messages that were accepted lately by another policy, from their records: whose would be refused that are not now? Nothing is sent, counted or changed. Exit status 0 if nobody'"'"'s, 1 if somebody'"'"'s.'
+complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a replay -d 'Judge the messages that were accepted lately by another policy, from their records: whose would be refused that are not now? Nothing is sent, counted or changed. Exit status 0 if nobody'"'"'s, 1 if somebody'"'"'s, or if settings change that records cannot be judged for.'
 complete -c franking -n '_shtab_franking_using replay' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using replay' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using replay' -l policy -xka "(__fish_complete_path (commandline -ct))" -d 'the directory of the other policy'

@@ -4,10 +4,21 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from franking_policy.dialect.options import canonical
+from franking_policy.headers import QUEUE_ID, STREAM
 from franking_policy.shapes import Value, did_you_mean
 from franking_policy.shown import clipped
 from franking_policy.source import Place, Problem
-from franking_policy.written import DEFAULT_PROFILE, Written, domains, endpoints_of, items, members, networks
+from franking_policy.written import (
+    OPTION,
+    Written,
+    domains,
+    endpoints_of,
+    items,
+    members,
+    networks,
+    options_of,
+    type_of,
+)
 
 Claims = Callable[[Value], list[tuple[object, Place]]]
 
@@ -32,9 +43,14 @@ def contradictions(written: Written) -> Iterable[Problem]:
         for quota in quotas:
             yield from _at_odds(quota)
     yield from _unknown_profiles(written)
+    for layer in written.layers():
+        yield from _unknown_placeholders(layer)
+    elsewhere = _settable_elsewhere(written)
     for _, account in written.accounts:
-        yield from _of_streams(written, account)
-        yield from _of_options(written, account)
+        if written.profile_known(account):  # of an unknown one nobody can tell what it has
+            yield from _of_streams(written, account)
+            yield from _of_options(written, account, elsewhere)
+            yield from _of_stamps(written, account)
 
 
 def _twice(found: list[tuple[str, Place]]) -> Iterable[Problem]:
@@ -78,7 +94,7 @@ def _claimed_twice(written: Written) -> Iterable[Problem]:
 
 
 def _unknown_profiles(written: Written) -> Iterable[Problem]:
-    known = {DEFAULT_PROFILE, *written.shipped, *(name for name, _ in written.profiles)}
+    known = written.profile_names()
     for layer in (*written.defaults, *(value for _, value in written.accounts)):
         profile = layer.get("profile")
         if profile and profile.what not in known:
@@ -93,15 +109,15 @@ def _of_streams(written: Written, account: Value) -> Iterable[Problem]:
         for name, stream in items(layer, "streams"):
             streams.setdefault(name, []).append(stream)
     for _, login in items(account, "logins"):
-        yield from _unknown_stream(login.get("stream"), streams, "(write it under `streams` of the account)")
+        yield from _not_to_send_by(login.get("stream"), streams, "(write it under `streams` of the account)")
     selection = [table for layer in layers if (table := layer.get("stream_selection"))]
     for default in [default for table in selection if (default := table.get("default"))][-1:]:
-        yield from _unknown_stream(default, streams, "(write it under `streams`)")
+        yield from _not_to_send_by(default, streams, "(write it under `streams`)")
     for syntax in [syntax for table in selection if (syntax := table.get("syntax"))][-1:]:
         for name, found in streams.items():
             if not re.fullmatch(syntax.what, name):
                 where = f"`syntax` at {syntax.place}"
-                yield Problem(found[-1].place, f"stream `{name}` is not what {where} lets its name be")
+                yield Problem(found[-1].place, f"stream `{name}` must match {where}: `{clipped(syntax.what)}`")
     yield from _shared_endpoints(streams)
 
 
@@ -117,22 +133,36 @@ def _shared_endpoints(streams: Mapping[str, list[Value]]) -> Iterable[Problem]:
                 yield Problem(later, message)
 
 
-def _of_options(written: Written, account: Value) -> Iterable[Problem]:
+def _settable_elsewhere(written: Written) -> set[Place]:
+    """Return where the defaults have options that some profile or account makes settable: not all accounts need."""
+    layers = [*written.shipped.values(), *written.layers()]
+    settable = _settable(options_of(layers))
+    return {option.place for layer in written.defaults for name, option in items(layer, "options") if name in settable}
+
+
+def _settable(options: Mapping[str, Mapping[str, Value]]) -> set[str]:
+    return {name for name, set_ in options.items() if "headers" in set_ or "values" in set_}
+
+
+def _of_options(written: Written, account: Value, elsewhere: set[Place]) -> Iterable[Problem]:
     """Yield what is wrong with the options of an account, of each of its streams and of each of its logins."""
     broad = [*written.broader(account), account]
     streams = [[*broad, stream] for layer in broad for _, stream in items(layer, "streams")]
     logins = [[*broad, login] for _, login in items(account, "logins")]
     for layers in (broad, *(chain for chain in (*streams, *logins) if chain[-1].get("options"))):
-        yield from _options_of(layers)
+        yield from _options_of(layers, elsewhere)
 
 
-def _options_of(layers: Iterable[Value]) -> Iterable[Problem]:
-    resolved: dict[str, dict[str, Value]] = {}
-    for layer in layers:
-        for name, option in items(layer, "options"):
-            what = option.what if isinstance(option.what, dict) else {"default": option}
-            resolved.setdefault(name, {}).update(what)
+def _options_of(layers: Iterable[Value], elsewhere: set[Place]) -> Iterable[Problem]:
+    resolved = options_of(layers)
+    settable = _settable(resolved)
     for name, set_ in resolved.items():
+        if name not in settable:
+            place = set_[OPTION].place
+            hint = did_you_mean(name, settable) or " (write by which fields it is set, or which values it has)"
+            if place not in elsewhere:
+                yield Problem(place, f"option `{name}` has neither `headers` nor `values`{hint}")
+            continue
         values = [value.what for value in set_["values"].what] if "values" in set_ else []
         default, decides = set_.get("default"), set_.get("decides")
         if values and default and default.what not in values:
@@ -144,7 +174,42 @@ def _options_of(layers: Iterable[Value]) -> Iterable[Problem]:
             yield Problem(decides.place, f"option `{name}` has no `values`, of which one could be `later`")
 
 
-def _unknown_stream(stream: Value | None, known: Iterable[str], instead: str) -> Iterable[Problem]:
+def _not_to_send_by(stream: Value | None, known: Mapping[str, list[Value]], instead: str) -> Iterable[Problem]:
+    """Yield why nothing can be sent by ``stream``, to which a login is bound or all mail goes by default."""
     if stream and stream.what not in known:
         hint = did_you_mean(stream.what, known) or f" {instead}"
         yield Problem(stream.place, f"unknown stream `{stream.what}`{hint}")
+    elif stream and (kind := type_of(known[stream.what])) and kind.what == "inbound":
+        where = f"its `type` at {kind.place} is `inbound`"
+        yield Problem(stream.place, f"by stream `{stream.what}` nothing can be sent: {where}")
+
+
+STAMPS = {"queue_id": QUEUE_ID, "stream": STREAM}
+"""The keys of `headers` that name a field of ours, and what it is called if nobody does."""
+
+
+def _of_stamps(written: Written, account: Value) -> Iterable[Problem]:
+    """Yield stamps of an account, of one of its streams or of one of its logins that have one name."""
+    broad = [*written.broader(account), account]
+    streams = [[*broad, stream] for layer in broad for _, stream in items(layer, "streams")]
+    logins = [[*broad, login] for _, login in items(account, "logins")]
+    for layers in (broad, *(chain for chain in (*streams, *logins) if chain[-1].get("headers"))):
+        tables = [table for layer in layers if (table := layer.get("headers"))]
+        written_names = {key: [own for table in tables if (own := table.get(key))] for key in STAMPS}
+        names = {key: found[-1].what if found else STAMPS[key] for key, found in written_names.items()}
+        if len({name.lower() for name in names.values()}) < len(names):
+            place = max(found[-1].place for found in written_names.values() if found)
+            message = f"`queue_id` and `stream` are both `{names['queue_id']}`: name two fields"
+            yield Problem(place, message)
+
+
+PLACEHOLDERS = ("seen",)
+"""What `texts` may hold in braces."""
+
+
+def _unknown_placeholders(layer: Value) -> Iterable[Problem]:
+    for _, text in items(layer, "texts"):
+        for name in re.findall(r"\{([A-Za-z_]\w*)\}", text.what):
+            if name not in PLACEHOLDERS:
+                close = "" if not did_you_mean(name, PLACEHOLDERS) else " (did you mean `{seen}`?)"
+                yield Problem(text.place, f"`{{{clipped(name)}}}` stands for nothing{close or '; `{seen}` would'}")

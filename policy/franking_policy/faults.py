@@ -10,7 +10,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "once": (),
     "reply_to": ("malformed", "several"),
     "tags": ("many", "long", "forbidden", "malformed", "several"),
-    "metadata": ("many", "long", "malformed", "several"),
+    "metadata": ("many", "long", "malformed", "several", "forbidden"),
     "options": (),
     "stream": ("unknown", "inbound", "conflict"),
     "unsubscribe": ("missing", "malformed", "several"),

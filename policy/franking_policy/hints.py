@@ -49,6 +49,8 @@ def _unused_streams(written: Written, account: Value) -> Iterable[Problem]:
 
 IDLE = (
     ("message_id", "unless", "action", "replace", "keep"),
+    ("metadata", "member", "format", "json", "json"),
+    ("metadata", "refuse", "format", "json", "json"),
     ("answer", "prefix", "style", "defer", "refuse"),
     ("answer", "event", "style", "report", "refuse"),
 )
@@ -62,9 +64,9 @@ def _idle(written: Written, account: Value) -> Iterable[Problem]:
     for name, key, by, needed, usual in IDLE:
         table = account.get(name)
         own = table.get(key) if table else None
-        said = [word.what for layer in layers if (word := _inner(layer, name, by))]
-        if own and needed not in (*said[-1:], *(word.what for layer in narrower if (word := _inner(layer, name, by)))):
-            yield Problem(own.place, f"`{key}` has no effect where `{by}` is `{said[-1] if said else usual}`")
+        said = [usual, *(word.what for layer in layers if (word := _inner(layer, name, by)))]
+        if own and needed not in (said[-1], *(word.what for layer in narrower if (word := _inner(layer, name, by)))):
+            yield Problem(own.place, f"`{key}` has no effect where `{by}` is `{said[-1]}`")
 
 
 def _inner(layer: Value, table: str, key: str) -> Value | None:

@@ -51,6 +51,7 @@ class Metadata:
     headers: Setting[Names] = built_in(())
     format: Setting[str] = built_in("json")
     member: Setting[str] = built_in("")
+    refuse: Setting[Names] = built_in(())
     repeated: Setting[str] = built_in("all")
     duplicates: Setting[str] = built_in("refuse")
     most: Setting[int] = built_in(20)

@@ -34,6 +34,11 @@ METADATA = Table(
             exactly("json", "pairs"), "what those hold: a JSON object, or `key=value, key=value` (default `json`)"
         ),
         "member": Key(NAME, "the member of the JSON object that holds them (default none: the object itself)"),
+        "refuse": Key(
+            ListOf(NAME),
+            "members that the JSON object may not have, whatever they hold: requests that must not be ignored "
+            "(default none)",
+        ),
         "repeated": Key(
             exactly("all", "first", "refuse"),
             "what several of those mean: what all hold together (`all`), only the first counts (`first`), or a fault "

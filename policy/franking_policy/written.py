@@ -34,6 +34,23 @@ class Written:
         """Return the profile called ``name``: the first that a file writes, else the shipped one."""
         return next((value for known, value in self.profiles if known == name), self.shipped.get(name))
 
+    def profile_names(self) -> set[str]:
+        """Return the names of all profiles that there are."""
+        return {DEFAULT_PROFILE, *self.shipped, *(name for name, _ in self.profiles)}
+
+    def profile_known(self, account: Value) -> bool:
+        """Tell whether there is the profile that ``account`` has."""
+        named = [value for layer in (*self.defaults, account) if (value := layer.get("profile"))]
+        return not named or named[-1].what in self.profile_names()
+
+    def layers(self) -> Iterable[Value]:
+        """Yield all that settings are written in: the defaults, profiles, accounts, their streams and logins."""
+        broad = [*self.defaults, *(value for _, value in self.profiles)]
+        accounts = [account for _, account in self.accounts]
+        yield from (*broad, *accounts)
+        yield from (stream for layer in (*broad, *accounts) for _, stream in items(layer, "streams"))
+        yield from (login for account in accounts for _, login in items(account, "logins"))
+
     def broader(self, account: Value) -> list[Value]:
         """Return what ``account`` inherits from: its profile, if there is one, and the defaults."""
         named = [value for layer in (*self.defaults, account) if (value := layer.get("profile"))]
@@ -57,6 +74,26 @@ def endpoints_of(stream: Iterable[Value]) -> list[Value]:
     """Return the endpoints of a stream by its layers, from the broad to the narrow: the last list that is written."""
     lists = [found for layer in stream if (found := layer.get("endpoints"))]
     return list(lists[-1].what) if lists else []
+
+
+def type_of(stream: Iterable[Value]) -> Value | None:
+    """Return the type of a stream by its layers, from the broad to the narrow; None if it is not written."""
+    kinds = [kind for layer in stream if (kind := layer.get("type"))]
+    return kinds[-1] if kinds else None
+
+
+OPTION = ""
+"""The key under which `options_of` has an option as it is written last."""
+
+
+def options_of(layers: Iterable[Value]) -> dict[str, dict[str, Value]]:
+    """Return the settings of each option by its ``layers``, from the broad to the narrow."""
+    resolved: dict[str, dict[str, Value]] = {}
+    for layer in layers:
+        for name, option in items(layer, "options"):
+            what = option.what if isinstance(option.what, dict) else {"default": option}
+            resolved.setdefault(name, {}).update({**what, OPTION: option})
+    return resolved
 
 
 def networks(account: Value) -> list[tuple[Network, Place]]:

@@ -267,7 +267,11 @@ def test_a_bound_login_is_shown_on_its_stream_alone(config: Path, capsys: pytest
             "    texts: {to: Where to?}\n    streams:",
             ["texts.to: (none) -> Where to?  (new/a.yaml:8:13)"],
         ),
-        ("postmark", "mailpace", ["options.track_opens.headers: X-PM-TrackOpens, X-PM-Track-Opens -> (none)"]),
+        (
+            "profile: postmark",
+            "profile: mailpace\n    options: {track_opens: {values: [false, true]}}",
+            ["options.track_opens.headers: X-PM-TrackOpens, X-PM-Track-Opens -> (none)"],
+        ),
     ],
 )
 def test_a_change_of_a_profile_s_setting_is_told(

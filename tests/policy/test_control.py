@@ -28,7 +28,7 @@ accounts:
     streams: {main: {}}
     message_id: {action: replace, unless: [X-Keep-ID]}
     unsubscribe: {headers: [X-Un]}
-    options: {opens: {headers: [X-Opens]}, plain: word}
+    options: {opens: {headers: [X-Opens]}, plain: {values: [word], default: word}}
     headers: {unlisted: keep, add: ['X-*'], drop: [X-Dropped], control: [X-Ctl-*, X-One], queue_id: X-Q, stream: X-S}
     logins: {app: {}}
 """

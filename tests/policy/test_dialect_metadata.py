@@ -23,6 +23,7 @@ Pairs = list[tuple[str, str | bytes]]
 
 JSON = "{headers: [X-Vars]}"
 MEMBER = "{headers: [X-Api], member: unique_args}"
+REFUSING = "{headers: [X-Api], member: unique_args, refuse: [to, send_at]}"
 LISTED = "{headers: [X-Vars], format: pairs}"
 PREFIX = "{prefix: X-Meta-}"
 NUMBERED = "{prefix: X-Meta-, duplicates: number}"
@@ -54,6 +55,8 @@ NUMBERED = "{prefix: X-Meta-, duplicates: number}"
         (MEMBER, [("X-Api", '{"unique_args": {"a": "1"}, "other": 1}')], {"a": "1"}),
         (MEMBER, [("X-Api", '{"other": 1}')], {}),
         (MEMBER, [("X-Api", '{"unique_args": null}')], {}),
+        (REFUSING, [("X-Api", '{"unique_args": {"to": "1"}, "TO": 1, "other": {"send_at": 1}}')], {"to": "1"}),
+        (REFUSING[:-1] + ", repeated: first}", [("X-Api", "{}"), ("X-Api", '{"to": []}')], {}),
         (LISTED, [("X-Vars", "a=1, b = two words ,, c=x=y,")], {"a": "1", "b": "two words", "c": "x=y"}),
         (LISTED, [("X-Vars", "")], {}),
         (LISTED, [("X-Vars", "a=")], {"a": ""}),
@@ -107,6 +110,11 @@ def test_metadata_are_read_as_the_policy_says(
         ("{headers: [X-Vars], repeated: refuse}", [("X-Vars", "{}"), ("x-vars", "{}")], "several", "several x-vars"),
         (MEMBER, [("X-Api", '{"unique_args": "a"}')], "malformed", "`unique_args` in X-Api is no object"),
         (MEMBER, [("X-Api", '{"unique_args": []}')], "malformed", "`unique_args` in X-Api is no object"),
+        (REFUSING, [("X-Api", '{"to": ["a@b.example"]}')], "forbidden", "X-Api has a member `to`, which nothing here"),
+        (REFUSING, [("X-Api", '{"send_at": null, "unique_args": {}}')], "forbidden", "has a member `send_at`"),
+        (REFUSING, [("X-Api", '{"=?utf-8?q?to?=": 1}')], "forbidden", "has a member `to`"),
+        (REFUSING, [("X-Api", "{}"), ("X-Api", '{"to": []}')], "forbidden", "has a member `to`"),
+        ("{headers: [X-Vars], refuse: [to]}", [("X-Vars", '{"to": "1"}')], "forbidden", "has a member `to`"),
         (LISTED, [("X-Vars", "a")], "malformed", "`a` in X-Vars is no `key=value`"),
         (LISTED, [("X-Vars", "=b")], "malformed", "`=b` in X-Vars is no `key=value`"),
         (LISTED, [("X-Vars", "a=1, A=2")], "several", "metadata key `A` is there twice"),

@@ -68,7 +68,7 @@ def outcome(account: Account, message: Message) -> str | None:
         (f"{{{FLAG}, default: true}}", "false", [("X-Opens", "true")], "true"),
         (f"{{{FLAG}, decides: later}}", "{default: true}", [("X-Opens", "false")], "true"),
         (f"{{{FLAG}}}", "{default: true, decides: policy}", [("X-Opens", "false")], "true"),
-        ("fixed", "", [], "fixed"),
+        ("{values: [fixed], default: fixed}", "", [], "fixed"),
     ],
 )
 def test_an_option_is_what_message_and_policy_make_of_it(  # noqa: PLR0913, PLR0917  # a table

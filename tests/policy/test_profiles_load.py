@@ -8,6 +8,7 @@ from franking_policy.load import load
 from franking_policy.model import Policy
 from franking_policy.profiles import shipped
 from franking_policy.rules import RULES
+from franking_policy.source import PolicyError
 
 NAMES = sorted(shipped())
 
@@ -91,7 +92,7 @@ ACCOUNT = HEAD + "}}"
         ),
         ([ACCOUNT.replace("domains", "profile: mailersend, domains")], []),
         (
-            [ACCOUNT.replace("domains", "options: {o: x}, domains")],
+            [ACCOUNT.replace("domains", "options: {o: {values: [x], default: x}}, domains")],
             ["a.yaml:2:26: option `o` has no effect: it is stored with each message, no more"],
         ),
         (
@@ -126,6 +127,11 @@ ACCOUNT = HEAD + "}}"
                 "a.yaml:2:45: `event` has no effect where `style` is `refuse`",
             ],
         ),
+        (
+            [ACCOUNT.replace("domains", "metadata: {headers: [X-M], format: pairs, refuse: [to]}, domains")],
+            ["a.yaml:2:66: `refuse` has no effect where `format` is `pairs`"],
+        ),
+        ([ACCOUNT.replace("domains", "metadata: {headers: [X-M], member: m, refuse: [to]}, domains")], []),
         ([ACCOUNT.replace("a: {}", "a: {answer: {style: report, event: E}}")], []),
         ([ACCOUNT.replace("domains", "profile: mailersend, answer: {style: defer}, domains")], []),
     ],
@@ -133,6 +139,28 @@ ACCOUNT = HEAD + "}}"
 def test_what_has_no_effect_is_told_where_it_is_written(lines: list[str], warnings: list[str]) -> None:
     """Shipped profiles that nobody uses are not in the way."""
     assert told(of(*lines)) == warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("receipts-2.eu_A", True),
+        ("a" * 30, True),
+        ("a" * 31, False),
+        ("pm-receipts", False),
+        ("pmreceipts", True),
+        ("2receipts", False),
+    ],
+)
+def test_names_of_streams_are_bounded_as_at_postmark(name: str, is_one: bool) -> None:  # noqa: FBT001  # a table
+    """30 characters, a letter first, no `pm-` in front: told when the policy is loaded."""
+    line = ACCOUNT.replace("domains", f"profile: postmark, streams: {{{name}: {{endpoints: [e]}}}}, domains")
+
+    if is_one:
+        assert name in of(line).accounts["a"].streams
+    else:
+        with pytest.raises(PolicyError, match=rf"stream `{name}` .*`syntax` at profiles/postmark\.yaml"):
+            of(line)
 
 
 def test_a_replaced_profile_is_not_mixed_with_the_shipped_one() -> None:

@@ -10,7 +10,7 @@ from franking_policy.load import load
 from franking_policy.message import Message
 from franking_policy.model import Policy
 from franking_policy.record import Record
-from franking_policy.replay import UNKNOWN, rejudge
+from franking_policy.replay import UNKNOWN, not_judged, rejudge
 from franking_policy.verdict import Accept
 
 MakeMessage = Callable[..., Message]
@@ -149,3 +149,123 @@ def test_no_subject_is_judged_as_the_policy_asks(message: MakeMessage) -> None:
 
     assert found(policy({}, ", subject: {required: false}"), stored) == []
     assert (refusal.check, refusal.place.file) == ("subject", "new.yaml")
+
+
+@pytest.mark.parametrize(
+    ("account", "check", "text"),
+    [
+        (", message_size: 400", "size", "the message has 500 octets, attachments as encoded: 400 is the most"),
+        (", recipients_per_message: 1", "recipients", "2 recipients: 1 is the most of one message"),
+        (", subject: {longest: 4}", "subject", "Subject has 5 characters: 4 is the most"),
+        (", tags: {longest: 3}", "tags", "tag `beta` has 4 characters: 3 is the most"),
+        (", tags: {forbidden: x}", "tags", "tag `x` holds `x`: leave it out"),
+        (", metadata: {prefix: X-M-, most: 1}", "metadata", "2 metadata keys: 1 is the most, leave some out"),
+        (
+            ", metadata: {prefix: X-M-, longest_key: 4}",
+            "metadata",
+            "metadata key `color` has 5 characters: 4 is the most",
+        ),
+        (
+            ", metadata: {prefix: X-M-, longest_value: 3}",
+            "metadata",
+            "metadata value of `color` has 4 characters: 3 is the most",
+        ),
+    ],
+)
+def test_limits_are_judged_by_what_the_record_holds(message: MakeMessage, account: str, check: str, text: str) -> None:
+    """In the words that a client would be told, and once where the check had reported a limit of then."""
+    sent = message(X_Tags="beta, x", X_M_color="blue", X_M_n="1")
+    sent = dataclasses.replace(sent, recipients=("a@example.org", "b@example.org"), size=500)
+    before = record(sent, policy({}, ", metadata: {prefix: X-M-}"))
+    reported = record(sent, policy({check: "report"}, account if "prefix" in account else f"{account}{METADATA}"))
+
+    assert found(policy({}, account), before) == [(check, text)]
+    assert found(policy({}, account), reported) == [(check, text)]
+    assert found(policy({}, METADATA), reported) == [(check, text)] * (
+        check == "metadata"
+    )  # of which the record has less
+
+
+METADATA = ", metadata: {prefix: X-M-}"
+
+
+def test_recipients_of_a_pending_account_are_judged(message: MakeMessage) -> None:
+    """Each that is in none of its domains."""
+    sent = dataclasses.replace(message(), recipients=("a@acme.example", "b@example.org"))
+    ((check, text),) = found(policy({}, ", status: pending, pending: {own_domains: true}"), record(sent, policy({})))
+
+    assert (check, text[:55]) == ("recipients", "recipient `b@example.org` is in no verified domain of a")
+
+
+def test_tags_that_another_policy_reads_elsewhere_are_not_judged(message: MakeMessage) -> None:
+    """The record has those of X-Tags; by the other policy the message has none, or others."""
+    now, other = policy({}), policy({}, ", tags_per_message: 1, tags: {headers: [X-Tag]}")
+    stored = record(message(X_Tags="a, b"), now)
+    keys = not_judged(now, other, stored)
+
+    assert keys == ("tags",)
+    assert rejudge(other, stored, keys) == ()
+
+
+STREAMS = ", streams: {out: {}, in: {type: inbound}}, stream_selection: {headers: [X-Stream], default: out}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "keys"),
+    [
+        ("", "", ()),
+        ("", ", reply_to: {most: 1}", ("reply_to",)),
+        (", reply_to: {most: 1}", ", reply_to: {most: 2}", ()),
+        (", to: {required: false}", "", ("to",)),
+        ("", ", to: {required: false}", ()),
+        ("", ", recipients_per_message: {total: 2}", ()),
+        ("", ", recipients_per_message: {cc: 2}", ("recipients_per_message",)),
+        ("", ", refused_mailers: [PHPMailer]", ("refused_mailers",)),
+        (", refused_mailers: [phpmailer, x]", ", refused_mailers: [PHPMailer]", ()),
+        ("", ", unsubscribe: {required: always}", ("unsubscribe",)),
+        ("", ", unsubscribe: {required: broadcast}", ()),
+        ("", ", unsubscribe: {headers: []}", ()),
+        ("", ", unsubscribe: {headers: [X-U]}", ("unsubscribe",)),
+        ("", ", options: {o: {headers: [X-O], values: [a, b]}}", ("options",)),
+        ("", ", options: {o: {headers: [X-O]}}", ()),
+        ("", STREAMS, ("stream_selection",)),
+        (STREAMS, "", ()),
+        (STREAMS, STREAMS.replace("in: {type: inbound}", "in: {}"), ("stream_selection",)),
+        ("", ", metadata: {prefix: X-M-}", ("metadata",)),
+        ("", ", subject: {longest: 5}", ()),
+        ("", ", tags: {longest: 5}", ()),
+    ],
+)
+def test_rules_that_no_record_shows_are_told_where_they_may_refuse_more(
+    message: MakeMessage, before: str, after: str, keys: tuple[str, ...]
+) -> None:
+    """A limit that is lifted is no danger; a limit that the record is judged by needs no warning."""
+    now = policy({}, before)
+
+    assert not_judged(now, policy({}, after), record(message(), now)) == keys
+
+
+def test_a_check_that_was_off_is_told_where_it_is_to_be_enforced(message: MakeMessage) -> None:
+    """Where it reported, the record has what it found; where it is not enforced, it refuses nothing."""
+    off, report = policy({"to": "off", "subject": "off"}), policy({"to": "report", "subject": "report"})
+    stored = record(message(), off)
+
+    assert not_judged(off, policy({}), stored) == ("checks.to", "checks.subject")
+    assert not_judged(report, policy({}), stored) == ()
+    assert not_judged(off, report, stored) == ()
+
+
+def test_a_subject_that_the_record_cut_is_not_judged_beyond(message: MakeMessage) -> None:
+    """Of 1500 characters it holds 1000."""
+    now, other = policy({}), policy({}, ", subject: {longest: 1200}")
+
+    assert not_judged(now, other, record(message(Subject="a" * 1500), now)) == ("subject",)
+    assert not_judged(now, other, record(message(Subject="a" * 900), now)) == ()
+
+
+def test_a_login_that_is_bound_goes_by_its_own_stream(message: MakeMessage) -> None:
+    """Whatever stream the message went by."""
+    sent = dataclasses.replace(record(message(X_Tags="a"), policy({})), stream="out")
+    other = policy({}, ", streams: {out: {tags_per_message: 0}, in: {}}", "{acme-app: {stream: in}}")
+
+    assert found(other, sent) == []

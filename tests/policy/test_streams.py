@@ -57,7 +57,6 @@ def policy(*settings: str, login: str = "{}") -> Policy:
         (DEFAULT, "{}", "", [("X-Stream", "news"), ("X-Old-Stream", "main")], "stream.conflict"),
         (DEFAULT, "{}", "", [("X-Stream", "news"), ("X-Stream", " ")], "news"),
         (DEFAULT, "{}", "", [("X-Stream", "back")], "stream.inbound"),
-        (DEFAULT, "{stream: back}", "", [], "stream.inbound"),
         (DEFAULT, "{stream: news}", "", [], "news"),
         (DEFAULT, "{stream: news}", "", [("X-Stream", "news")], "news"),
         (DEFAULT, "{stream: news}", "", [("X-Stream", "main")], "stream.conflict"),

@@ -129,6 +129,40 @@ def test_a_program_gets_json(replay: Run, commit: Callable[..., None]) -> None:
     assert report["refused"][0]["examples"][0]["queue_id"] == "Q1"
 
 
+def test_what_records_cannot_be_judged_for_is_no_all_clear(
+    daemon: Any, replay: Run, commit: Callable[..., None]
+) -> None:
+    """A profile with other rules: nothing was found, and much was not looked for."""
+    strict = "version: 1\naccounts:\n  acme:\n    {domains: [acme.example], logins: {acme-app: {}}, "
+    (daemon.directory / "new" / "new.yaml").write_text(f"{strict}reply_to: {{most: 1}}, refused_mailers: [X]}}\n")
+    commit("Q1")
+    commit("Q2")
+    done, program = replay(), replay("--json")
+
+    assert done.returncode == program.returncode == 1
+    assert done.stdout.splitlines()[:2] == [
+        "2 messages of 1 accounts: 0 would be refused that are not now",
+        "2 messages are of accounts whose `reply_to`, `refused_mailers` change: not judged",
+    ]
+    assert json.loads(program.stdout)["settings_not_judged"] == [
+        {"settings": ["reply_to", "refused_mailers"], "messages": 2}
+    ]
+
+
+def test_what_was_discarded_is_told_apart(replay: Run, commit: Callable[..., None]) -> None:
+    """Nobody got it: it is not among the messages that were accepted."""
+    commit("Q1", verdict="discarded", refused=("subject: Subject is empty",), subject="")
+    commit("Q2", author="a@new.example", header_from="a@new.example")
+    done = replay()
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[:2] == [
+        "1 messages of 1 accounts: 0 would be refused that are not now",
+        "1 more were discarded when they came, whatever their clients were told",
+    ]
+    assert json.loads(replay("--json").stdout)["discarded"] == 1
+
+
 @pytest.mark.parametrize("span", ["1", "h", "0h", "1w", "-1h", "1.5h", "9999999d", ""])
 def test_a_span_is_a_number_and_a_unit(replay: Run, span: str) -> None:
     """Anything else is wrong usage."""

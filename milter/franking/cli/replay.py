@@ -24,8 +24,8 @@ EXAMPLES = """examples:
 """
 
 NOT_JUDGED = (
-    f"unknown: {', '.join(UNKNOWN)}: a record holds what they found in mode `report`, and nothing where they were off; "
-    "nor does it hold a second Subject\n"
+    f"unknown: {', '.join(UNKNOWN)}: a record holds what they found in mode `report`, and nothing else; nor does it "
+    "hold a second Subject, which recipients To and Cc named, or tags and metadata that did not parse\n"
     f"not judged: {', '.join(NEVER_JUDGED)}"
 )
 
@@ -37,7 +37,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="judge the last recorded messages by another policy",
         description="Judge the messages that were accepted lately by another policy, from their records: whose would "
-        "be refused that are not now? Nothing is sent, counted or changed. Exit status 0 if nobody's, 1 if somebody's.",
+        "be refused that are not now? Nothing is sent, counted or changed. Exit status 0 if nobody's, 1 if somebody's, "
+        "or if settings change that records cannot be judged for.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     for record in with_progress(records):
         replay.add(record)
     print(json.dumps(as_json(replay), indent=2) if options.json else as_text(replay))
-    return 1 if replay.refused else 0
+    return 0 if replay.safe else 1
 
 
 def _check_known(name: str, known: tuple[str, ...]) -> None:
@@ -84,9 +85,18 @@ def as_text(replay: Replay) -> str:
     for (account, check), finding in sorted(replay.refused.items()):
         lines.append(f"{visible(account)}: {check}: {finding.messages} of {replay.accounts[account]} messages")
         lines += (f"  {queue_id}: {visible(text)}" for queue_id, text in finding.examples)
+    lines += (_unjudged(messages, keys) for keys, messages in sorted(replay.not_judged.items()))
+    if replay.discarded:
+        lines.append(f"{replay.discarded} more were discarded when they came, whatever their clients were told")
     if replay.refused_by_both:
         lines.append(f"{replay.refused_by_both} more are refused by the policy as it stands now, too")
     return "\n".join([*lines, NOT_JUDGED])
+
+
+def _unjudged(messages: int, keys: tuple[str, ...]) -> str:
+    of = "message is of an account" if messages == 1 else "messages are of accounts"
+    verb = "changes" if len(keys) == 1 else "change"
+    return f"{messages} {of} whose {', '.join(f'`{key}`' for key in keys)} {verb}: not judged"
 
 
 def as_json(replay: Replay) -> dict[str, Any]:
@@ -105,7 +115,11 @@ def as_json(replay: Replay) -> dict[str, Any]:
         "messages": replay.messages,
         "newly_refused": replay.newly_refused,
         "refused_by_both": replay.refused_by_both,
+        "discarded": replay.discarded,
         "refused": refused,
+        "settings_not_judged": [
+            {"settings": keys, "messages": messages} for keys, messages in sorted(replay.not_judged.items())
+        ],
         "unknown": UNKNOWN,
         "not_judged": NEVER_JUDGED,
     }

@@ -27,9 +27,16 @@ def check(message: Message, account: Account) -> Iterator[Refusal]:
         yield Refusal(NAME, BUILT_IN, "5.6.0", text, "several")
     elif fields and rules.required.value and not has_visible_text(decode_for_all(fields[0].value)):
         yield empty(rules.required.place)
-    elif fields and rules.longest.value and len(text := fields[0].text.strip()) > rules.longest.value:
-        text = f"Subject has {len(text)} characters: {rules.longest.value} is the most"
-        yield Refusal(NAME, rules.longest.place, "5.6.0", text, "long")
+    elif fields:
+        yield from judge_length(fields[0].text.strip(), account)
+
+
+def judge_length(subject: str, account: Account) -> Iterator[Refusal]:
+    """Yield a refusal if ``subject``, decoded, is too long."""
+    longest = account.subject.longest
+    if longest.value and len(subject) > longest.value:
+        text = f"Subject has {len(subject)} characters: {longest.value} is the most"
+        yield Refusal(NAME, longest.place, "5.6.0", text, "long")
 
 
 def empty(place: Place = BUILT_IN) -> Refusal:

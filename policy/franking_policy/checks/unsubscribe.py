@@ -29,7 +29,7 @@ def check(message: Message, account: Account) -> Iterator[Refusal]:
 def _faults(message: Message, account: Account) -> Iterator[Fault]:
     spoken = [field for name in account.unsubscribe.headers.value for field in message.all(name)]
     fields = (*spoken, *(field for field in message.all(headers.LIST_UNSUBSCRIBE) if field not in spoken))
-    if not fields and _required(account):
+    if not fields and required(account):
         name = next(iter(account.unsubscribe.headers.value), headers.LIST_UNSUBSCRIBE)
         text = f"no {name} field: a {account.stream_type or 'bulk'} message must have one (RFC 2369, 3.2)"
         yield Fault("missing", text, "required")
@@ -48,7 +48,8 @@ def _faults(message: Message, account: Account) -> Iterator[Fault]:
         yield Fault("malformed", text)
 
 
-def _required(account: Account) -> bool:
+def required(account: Account) -> bool:
+    """Tell whether a message must have a List-Unsubscribe."""
     match account.unsubscribe.required.value:
         case "always":
             return True

@@ -40,7 +40,7 @@ def read_metadata(message: Message, rules: Metadata) -> tuple[dict[str, str], li
             found[_free(one[0], numbers)] = one[1]
         if len(faults) == MOST_FAULTS:
             break
-    return found, list(islice(chain(faults, _bounds(found, rules)), MOST_FAULTS))
+    return found, list(islice(chain(faults, faults_of_bounds(found, rules)), MOST_FAULTS))
 
 
 def _free(key: str, numbers: dict[str, int]) -> str:
@@ -57,7 +57,8 @@ def _free(key: str, numbers: dict[str, int]) -> str:
     return free
 
 
-def _bounds(found: Mapping[str, str], rules: Metadata) -> Iterator[Fault]:
+def faults_of_bounds(found: Mapping[str, str], rules: Metadata) -> Iterator[Fault]:
+    """Yield what is too many or too long in ``found``."""
     if len(found) > rules.most.value:
         text = f"{len(found)} metadata keys: {rules.most.value} is the most, leave some out"
         yield Fault("many", text, "most", str(len(found)))
@@ -91,10 +92,15 @@ def _pairs(message: Message, rules: Metadata) -> Iterator[Pair | Fault]:
 
 def _object(field: Field, rules: Metadata) -> Iterator[Pair | Fault]:
     try:
-        found = read_object(field, rules.member.value)
+        whole = read_object(field, "")
     except NotAnObject as error:
         yield Fault("malformed", str(error), "format")
         return
+    for name in rules.refuse.value:
+        if name in whole:
+            text = f"{field.name} has a member `{name}`, which nothing here acts on: leave it out"
+            yield Fault("forbidden", text, "refuse", name)
+    found = whole.get(rules.member.value) if rules.member.value else whole
     if isinstance(found, dict):
         for key, value in found.items():
             if key.strip():
