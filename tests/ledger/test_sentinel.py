@@ -121,7 +121,7 @@ def test_a_master_that_comes_back_as_a_replica_is_asked_no_more(
     """The connection still stands, but takes no writes any more: the Sentinels know the right one."""
     one = messages(Ledger(connect(site.where, TIMEOUT)))
     one.commit("Q1", 5)
-    eventually(lambda: site.replica.client.get(f"franking:v1:{{acme}}:quota:messages:day:{one.now.date()}") == b"1")
+    eventually(lambda: site.replica.client.exists(f"franking:v1:{{acme}}:quota:messages:day:account::{one.now.date()}"))
 
     def told() -> bool:
         with contextlib.suppress(redis.ResponseError):  # it does not trust the replica yet
