@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from franking_policy.inert import inert
 from franking_policy.shapes import Value
 from franking_policy.source import Place, Problem
 from franking_policy.written import DEFAULT_PROFILE, Written, domains, items, members, networks
@@ -15,6 +16,7 @@ def warnings(written: Written) -> Iterable[Problem]:
     for name, account in written.accounts:
         yield from _of_account(written, name, account)
         yield from _idle(written, account)
+        yield from inert(written, name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
         yield from _lost_threads(layer)

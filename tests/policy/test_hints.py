@@ -52,3 +52,71 @@ def test_what_is_hardly_meant_is_told(text: str, warnings: list[str]) -> None:
     policy = load([("a.yaml", f"version: 1\n{text}\n".encode())])
 
     assert [str(warning) for warning in policy.warnings] == [f"a.yaml:{warning}" for warning in warnings]
+
+
+def accounts_warnings(settings: str, login: str = "{}", defaults: str = "{}") -> list[str]:
+    """Return the warnings of an account with ``settings``, but for those that every option has."""
+    text = f"version: 1\ndefaults: {defaults}\naccounts:\n  a:\n    domains: [a.example]\n    logins: {{l: {login}}}\n"
+    policy = load([("a.yaml", (text + "".join(f"    {line}\n" for line in settings.splitlines())).encode())])
+    return [str(one) for one in policy.warnings if "it is stored with each message" not in one.message]
+
+
+PENDING = "status: pending\npending: {own_domains: true}\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "login", "warnings"),
+    [
+        (
+            f"{PENDING}checks: {{recipients: report}}",
+            "{}",
+            ["9:26: `recipients: report` lets account `a` write to anybody, though it is pending"],
+        ),
+        (
+            PENDING,
+            "{checks: {recipients: off}}",
+            ["6:39: `recipients: off` lets account `a` write to anybody, though it is pending"],
+        ),
+        ("checks: {recipients: off}", "{}", []),
+        (PENDING, "{}", []),
+        (
+            "streams: {in: {type: inbound, endpoints: [back]}, out: {endpoints: [bulk]}}",
+            "{}",
+            ["7:47: at endpoint `back` nothing can be sent: stream `in` is `inbound`"],
+        ),
+        (
+            "unsubscribe: {required: broadcast}",
+            "{}",
+            ["7:29: `required: broadcast` has no effect: the account has no streams"],
+        ),
+        ("unsubscribe: {required: broadcast}\nstreams: {out: {}}", "{stream: out}", []),
+        ("profile: postmark\nunsubscribe: {required: broadcast}", "{}", None),
+        ("metadata: {member: m}", "{}", ["7:24: `member` has no effect where `metadata` has no `headers`"]),
+        ("metadata: {member: m, headers: [X-M]}", "{}", []),
+        (
+            "options: {o: {headers: [X-O], values: [a, b]}, p: {headers: [x-o], values: [c]}}",
+            "{}",
+            ["7:66: options `o` and `p` share `x-o` and no value: each is refused by one"],
+        ),
+        ("options: {o: {headers: [X-O], values: [a, b]}, p: {headers: [x-o], values: [B]}}", "{}", []),
+        (
+            "headers: {add: [X-Tags, X-Mine, 'X-*']}",
+            "{}",
+            ["7:21: `add` has no effect on `X-Tags`: it is a control field and leaves"],
+        ),
+        (
+            "profile: postmark\nheaders: {add: [X-PM-Tag, X-Tags]}",
+            "{}",
+            None,
+        ),
+    ],
+)
+def test_what_comes_to_nothing_in_an_account_is_told(settings: str, login: str, warnings: list[str] | None) -> None:
+    """By all layers that it is made of; a profile's options have a warning of their own."""
+    found = accounts_warnings(settings, login)
+
+    if warnings is None:
+        assert not any("no streams" in one or "`X-Tags`" in one for one in found)
+        assert any("`X-PM-Tag`" in one for one in found) == ("X-PM-Tag" in settings)
+    else:
+        assert found == [f"a.yaml:{warning}" for warning in warnings]

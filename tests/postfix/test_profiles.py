@@ -377,6 +377,17 @@ def test_a_discarded_message_is_told_250(doors: Doors) -> None:
     assert [sink.find(sunk(doors), answer.queue_id), sink.find(doors.sink, answer.queue_id)] == [None, None]
 
 
+def test_recipients_one_by_one_are_several_messages(doors: Doors) -> None:
+    """Each has an ID, a record and a place in the quota of its own."""
+    used, message = charged(doors, "mark"), mail("a@mark.example")
+    answers = [doors.send(message, login="mark-app", to=(to,)) for to in ("a@example.org", "b@example.org")]
+    records = [doors.stack.record(answer.queue_id) for answer in answers]
+
+    assert [record["recipients"] for record in records] == [["a@example.org"], ["b@example.org"]]
+    assert len({record["message_id"] for record in records}) == 2
+    assert charged(doors, "mark") == used + 2
+
+
 def charged(doors: Doors, account: str) -> int:
     """Return how many messages the account's one quota has counted."""
     with redis.Redis(unix_socket_path=doors.stack.document["redis"]["url"].removeprefix("unix://")) as client:
