@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 
+from franking.directory.settings import DIRECTORY, LdapSettings, settings_of
 from franking_policy.shapes import Key, Table, Text, Value, Whole, read
 from franking_policy.shown import printable
 from franking_policy.source import BUILT_IN, Place, PolicyError, Problem
@@ -48,6 +49,8 @@ class Config:
     """Seconds to wait for Redis, for a connection and for an answer alike."""
     metrics: Endpoint | None
     """Where Prometheus may ask; None if nowhere."""
+    ldap: LdapSettings | None
+    """Where logins are that the policy does not list; None if nowhere."""
     socket_place: Place
 
     @property
@@ -59,7 +62,7 @@ class Config:
 def differences(old: Config, new: Config) -> dict[str, tuple[str, str]]:
     """Return the settings that differ, by their names in the file, each with its old and its new value.
 
-    Where Redis is stays unsaid: its URL may hold a password.
+    Where Redis is stays unsaid: its URL may hold a password. Of LDAP too it is enough that something differs.
     """
     found = {
         name: (_written(name, getattr(old, name)), _written(name, getattr(new, name)))
@@ -68,6 +71,8 @@ def differences(old: Config, new: Config) -> dict[str, tuple[str, str]]:
     }
     if (old.redis_url, old.redis_timeout) != (new.redis_url, new.redis_timeout):
         found["redis"] = ("the old one", "another")
+    if old.ldap != new.ldap:
+        found["directory"] = ("the old one", "another")
     return found
 
 
@@ -137,6 +142,7 @@ CONFIG = Table(
             ),
             "the store of counters and records",
         ),
+        "directory": Key(DIRECTORY, "where accounts and logins are beside those of the policy, which comes first"),
         "metrics": Key(
             Text("`off`, or an address and a port such as `127.0.0.1:9103`", _endpoint),
             "where Prometheus finds `/metrics` (default `off`): counts without any name of a client, "
@@ -179,5 +185,6 @@ def _build(document: Value, file: Path) -> Config:
         redis_url=setting("url", "redis://127.0.0.1:6379/0", redis),
         redis_timeout=setting("timeout_ms", 80, redis) / 1000,
         metrics=replace(metrics.what, place=metrics.place) if metrics and metrics.what else None,
+        ldap=settings_of(document.get("directory"), base),
         socket_place=(socket or document).place,
     )

@@ -1,6 +1,7 @@
 """What comes of judging recorded messages anew: who would be refused, how often, and for what. Bounded in memory."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from franking_policy.model import Policy
@@ -33,6 +34,8 @@ class Replay:
 
     now: Policy
     other: Policy
+    policy_for: Callable[[Policy, str], Policy] | None = None
+    """Finds the account of a login that a policy does not list, if there is a directory of them."""
     accounts: Counter[str] = field(default_factory=Counter)
     """Messages of each account that were looked at."""
     newly_refused: int = 0
@@ -50,12 +53,15 @@ class Replay:
     def add(self, record: Record) -> None:
         """Judge one message by both."""
         self.accounts[record.account] += 1
-        refusals = rejudge(self.other, record)
+        refusals = self._judged(self.other, record)
         if not refusals:
             return
-        if rejudge(self.now, record):
+        if self._judged(self.now, record):
             self.refused_by_both += 1
             return
         self.newly_refused += 1
         for check, refusal in {refusal.check: refusal for refusal in refusals}.items():
             self.refused.setdefault((record.account, check), Finding()).add(record.queue_id, refusal)
+
+    def _judged(self, policy: Policy, record: Record) -> tuple[Refusal, ...]:
+        return rejudge(self.policy_for(policy, record.login) if self.policy_for else policy, record)

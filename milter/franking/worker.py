@@ -18,6 +18,7 @@ from typing import BinaryIO
 import Milter
 
 from franking.config import Config
+from franking.directory import directory_of
 from franking.gate import Gate
 from franking.ledger import Ledger, connect
 from franking.metrics import Counters
@@ -38,7 +39,9 @@ def serve(config: Config, policy: Policy, channel: socket.socket, count: Counter
     """Be a worker, and never return."""
     status = 1
     try:
-        services = Services(policy, Ledger(connect(config.redis_url, config.redis_timeout)), Gate(), count)
+        ledger = Ledger(connect(config.redis_url, config.redis_timeout))
+        directory = directory_of(config.ldap, count.looked_up, count.directory_away)
+        services = Services(policy, ledger, Gate(), count, directory)
         Milter.factory = lambda: Session(services)
         Thread(target=_listen, args=(channel, services, config.drain_seconds), daemon=True).start()
         Milter.main()

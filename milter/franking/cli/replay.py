@@ -12,6 +12,7 @@ from typing import Any
 
 from franking import config
 from franking.cli.message import PATIENCE
+from franking.directory import directory_of
 from franking.ledger import Ledger, connect
 from franking.replay import Replay
 from franking_policy.load import load_directory
@@ -68,12 +69,14 @@ def run(options: argparse.Namespace) -> int:
     """Judge, print, and return the exit status."""
     settings = config.load(options.config)
     now, other = load_directory(settings.policy), load_directory(options.policy)
+    directory = directory_of(settings.ldap)
     for name in options.account or ():
-        _check_known(name, (*now.accounts, *other.accounts))
+        if not (directory and directory.account(now, name)):
+            _check_known(name, (*now.accounts, *other.accounts))
     accounts = sorted(set(options.account or now.accounts))
     ledger = Ledger(connect(settings.redis_url, PATIENCE))
     records = ledger.recent(accounts, datetime.now(UTC) - options.since)
-    replay = Replay(now, other)
+    replay = Replay(now, other, directory.policy_for if directory else None)
     for record in _with_progress(records):
         replay.add(record)
     print(json.dumps(as_json(replay), indent=2) if options.json else as_text(replay))
