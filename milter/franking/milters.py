@@ -41,10 +41,19 @@ def milters(value: str) -> tuple[Milter, ...]:
 def words(value: str) -> list[str]:
     """Return the words of a list: they are between commas and blanks, unless in braces.
 
-    >>> words("$one,{ unix:a, default_action=accept } b")
-    ['$one', '{ unix:a, default_action=accept }', 'b']
+    >>> words("$one,{ unix:a, default_action=accept } b ${two}")
+    ['$one', '{ unix:a, default_action=accept }', 'b', '${two}']
     """
-    return re.findall(r"\{[^}]*\}|[^\s,{}]+", value)
+    return re.findall(r"\$?\{[^}]*\}|[^\s,{}]+", value)
+
+
+def compact(word: str) -> str:
+    """Return a word of a list without blanks, which postconf takes in no option of master.cf.
+
+    >>> compact("{ unix:a, default_action = accept }")
+    '{unix:a,default_action=accept}'
+    """
+    return re.sub(r"[\s,]+", ",", re.sub(r"\s*([{}=])\s*", r"\1", word))
 
 
 def _milter(text: str) -> Milter:

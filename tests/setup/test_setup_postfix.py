@@ -15,7 +15,7 @@ Setup = Callable[..., int]
 
 
 def postconf(directory: Path, *arguments: str) -> str:
-    """Return what postconf(1) prints for a configuration directory."""
+    """Return what Postfix's own tool prints for a configuration directory."""
     argv = ["postconf", "-c", str(directory), *arguments]
     os.utime(directory / "main.cf", (0, 0))  # Postfix programs sleep until a fresh one has cooled down
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from franking import __version__
-from franking.cli import cases, check, explain, message, milter, policy, reload, replay, setup
+from franking.cli import cases, check, doctor, explain, login, message, milter, policy, reload, replay, setup
 from franking.cli.status import CONFIG, IO_ERROR, UNAVAILABLE
 from franking.config import DEFAULT_FILE
 from franking.ledger import Unavailable
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"franking {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (milter, reload, check, policy, explain, cases, replay, message, setup):
+    for module in (milter, reload, check, policy, explain, cases, replay, message, login, setup, doctor):
         module.add_to(commands, _common())
     return top
 

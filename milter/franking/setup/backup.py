@@ -21,7 +21,7 @@ MADE = "made.json"
 def install(directory: Path, contents: Contents) -> Path:
     """Keep what is there, put ``contents`` into place, and return where it is kept."""
     kept = directory / COPIES / str(_latest(directory) + 1)
-    kept.mkdir(parents=True)
+    kept.mkdir(parents=True, exist_ok=True)
     for name in contents:
         if (directory / name).exists():
             shutil.copy2(directory / name, kept / name)
@@ -57,7 +57,7 @@ def undo(directory: Path) -> None:
             _put(directory / name, data)
     shutil.rmtree(_last(directory))
     if not _latest(directory):
-        (directory / COPIES).rmdir()
+        shutil.rmtree(directory / COPIES)
 
 
 def _put(path: Path, data: bytes) -> None:
@@ -81,8 +81,8 @@ def _last(directory: Path) -> Path:
 
 
 def _latest(directory: Path) -> int:
-    """Return the number of the last setup, 0 if there was none."""
-    return max((int(path.name) for path in (directory / COPIES).glob("[0-9]*")), default=0)
+    """Return the number of the last setup, 0 if there was none; one that did not come to its end is none."""
+    return max((int(path.parent.name) for path in (directory / COPIES).glob(f"[0-9]*/{MADE}")), default=0)
 
 
 def _present_digest(path: Path) -> str:

@@ -4,13 +4,12 @@ So the diff that is shown is what will be, to the octet, and comments, order and
 """
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from franking.milters import milters
+from franking.milters import compact, milters, words
 from franking.postconf import TAKES_MAIL, Postfix, Service
 from franking.setup.error import SetupError
 from franking.setup.fragments import Fragment, WantedService, fragment
@@ -92,7 +91,7 @@ def _missing(postfix: Postfix, service: Service, wanted: Mapping[str, str]) -> I
 
 def _behind_franking(there: str) -> str:
     """Return a service's own milters with Franking's before them; postconf takes no blanks in an option."""
-    return ",".join(["$franking_milters", *re.split(r"[\s,]+(?![^{]*\})", re.sub(r"\s*([{}=])\s*", r"\1", there))])
+    return ",".join(["$franking_milters", *map(compact, words(there))])
 
 
 def _change_parameters(stage: Path, wanted: Iterable[Fragment], own: Mapping[str, str]) -> None:
