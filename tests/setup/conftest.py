@@ -129,7 +129,7 @@ def start_redis(directory: Path) -> "subprocess.Popen[bytes]":
     return process
 
 
-def make(directory: Path, pair: tuple[Path, Path]) -> Host:
+def make(directory: Path, pair: tuple[Path, Path], *arguments: str) -> Host:
     """Write everything as docs/setup.md has it, with paths of the test's own."""
     host = Host(directory, directory / "redis" / "redis.sock")
     for name in ("postfix", "queue", "policy", "dovecot/conf.d", "redis", "bin"):
@@ -156,7 +156,19 @@ def make(directory: Path, pair: tuple[Path, Path]) -> Host:
     host.dovecot.write_text("protocols =\nssl = no\n!include_try conf.d/*.conf\n")
     host.postconf("-e", f"queue_directory = {host.queue}")
     cert, key = map(str, pair)
-    host.run("franking", "setup", "postfix", "--config-dir", str(host.postfix), "--cert", cert, "--key", key, "--yes")
+    host.run(
+        "franking",
+        "setup",
+        "postfix",
+        "--config-dir",
+        str(host.postfix),
+        "--cert",
+        cert,
+        "--key",
+        key,
+        "--yes",
+        *arguments,
+    )
     return host
 
 
@@ -231,3 +243,13 @@ def host(sound: Host) -> Iterator[Host]:
     for path, data in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+@pytest.fixture(scope="module")
+def host_of(pair: tuple[Path, Path]) -> Callable[..., Host]:
+    """Make a host in a directory; further arguments are for `franking setup postfix`."""
+
+    def made(directory: Path, *arguments: str) -> Host:
+        return make(directory, pair, *arguments)
+
+    return made
