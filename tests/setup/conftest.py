@@ -146,12 +146,13 @@ def make(directory: Path, pair: tuple[Path, Path], *arguments: str) -> Host:
     host.policy.write_text(POLICY)
     socket_path = host.queue / "franking" / "milter.sock"
     config = f"policy: policy\nsocket: {socket_path}\nworkers: 1\nredis: {{url: 'unix://{host.redis_socket}'}}\n"
+    config += f"logins: {{tokens: {host.tokens}, passwords: {host.tokens.with_name('franking.passwords')}}}\n"
     (directory / "config.yaml").write_text(config)
     host.tokens.write_text(TOKENS)
     contrib = ROOT / "contrib" / "dovecot"
+    fragments = "".join((contrib / name).read_text() for name in ("franking.conf", "tokens.conf", "passwords.conf"))
     (host.dovecot.parent / "conf.d" / "90-franking.conf").write_text(
-        (contrib / "franking.conf").read_text().replace("/var/spool/postfix", str(host.queue))
-        + (contrib / "tokens.conf").read_text().replace("/etc/dovecot/franking.tokens", str(host.tokens))
+        fragments.replace("/var/spool/postfix", str(host.queue)).replace("/etc/dovecot/", f"{host.tokens.parent}/")
     )
     host.dovecot.write_text("protocols =\nssl = no\n!include_try conf.d/*.conf\n")
     host.postconf("-e", f"queue_directory = {host.queue}")

@@ -8,10 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from franking.config import DEFAULT_FILE
+from franking.directory import directory_of
+from franking.directory.settings import LdapSettings
 from franking.doctor.finding import Finding, error, warning
 from franking.doctor.site import Site
+from franking.ledger import Unavailable
+from franking.logins.lines import parse
 from franking.postconf import Service
+from franking_policy.model import Policy
 from franking_policy.shown import visible
+from franking_policy.source import PolicyError
 
 EXAMPLE = "/usr/share/doc/franking/examples/dovecot/franking.conf"
 """Where the Debian package has it."""
@@ -47,11 +54,35 @@ def no_listener(site: Site) -> Iterator[Finding]:
 
 def unknown_login(site: Site) -> Iterator[Finding]:
     """Find logins that Dovecot lets in and the policy refuses."""
-    for file, names in _logins(site):
-        for name in names:
-            if site.policy and name not in site.policy.logins:
-                text = f"login `{visible(name)}` in {file} is in no account of the policy"
-                yield warning(text, f"franking login remove {shlex.quote(name)}")
+    if not site.config or not site.policy:
+        return
+    strangers = [(file, name) for file, names in _logins(site) for name in names if name not in site.policy.logins]
+    try:
+        known = _in_directory(site.config.ldap, site.policy, [name for _, name in strangers])
+    except (Unavailable, PolicyError) as fault:
+        check = shlex.join(["franking", "check", "--config", str(site.config_file)])
+        yield error(f"the directory does not tell whose logins there are: {fault}", check)
+        return
+    for file, name in strangers:
+        if name not in known:
+            text = f"login `{visible(name)}` in {file} is in no account of the policy"
+            yield warning(text, shlex.join(["franking", "login", "remove", *_config(site), name]))
+
+
+def _in_directory(settings: LdapSettings | None, policy: Policy, names: list[str]) -> set[str]:
+    """Return those of the logins that LDAP has, if it is asked at all."""
+    directory = directory_of(settings) if names else None
+    if not directory:
+        return set()
+    try:
+        return {name for name in names if directory.lookup(policy, name)}
+    finally:
+        directory.close()
+
+
+def _config(site: Site) -> list[str]:
+    """Return the option that names the daemon's configuration, unless it is the usual one."""
+    return [] if site.config_file == DEFAULT_FILE else ["--config", str(site.config_file)]
 
 
 def login_without_secret(site: Site) -> Iterator[Finding]:
@@ -63,7 +94,7 @@ def login_without_secret(site: Site) -> Iterator[Finding]:
     for name, account in site.policy.logins.items():
         if name not in known:
             text = f"login `{visible(name)}` of account {account.name} is known to the policy, and not to Dovecot"
-            yield warning(text, shlex.join(["franking", "login", "add", account.name, name]))
+            yield warning(text, shlex.join(["franking", "login", "add", *_config(site), account.name, name]))
 
 
 def _uses_dovecot(site: Site) -> bool:
@@ -81,19 +112,13 @@ def _logins(site: Site) -> Iterator[tuple[Path, list[str]]]:
 
 
 def logins_in(text: str) -> Iterator[str]:
-    r"""Yield the logins of a passwd-file: what its lines make of the user, else the user; once each.
+    r"""Yield the logins of a passwd-file, once each.
 
-    >>> list(logins_in("ab12:{X}y::::::user=acme-app\nplain:{X}z::::::\n"))
+    >>> list(logins_in("ab12:{X}y:::::: user=acme-app\nplain:{X}z::::::\ncram-md5/plain:{X}z::::::\n"))
     ['acme-app', 'plain']
     """
-    lines = (line.split(":") for line in text.splitlines() if line and not line.startswith("#"))
-    yield from dict.fromkeys(_login(fields) for fields in lines)
-
-
-def _login(fields: list[str]) -> str:
-    extra = ":".join(fields[7:])
-    found = re.search(r"(?:^| )user=(\S+)", extra)
-    return found[1] if found else fields[0]
+    lines = (parse(line) for line in text.splitlines())
+    yield from dict.fromkeys(line.login for line in lines if line)
 
 
 def _dovecot(file: Path) -> Dovecot | str:
@@ -107,7 +132,7 @@ def _dovecot(file: Path) -> Dovecot | str:
     blocks = re.findall(r"^passdb[^{]*\{\n(.*?)^\}", done.stdout, re.MULTILINE | re.DOTALL)
     files = [_passwd_file(block) for block in blocks]
     listeners = re.findall(r"^\s+unix_listener (/\S+) \{", done.stdout, re.MULTILINE)
-    return Dovecot(frozenset(map(Path, listeners)), tuple(one for one in files if one), not all(files))
+    return Dovecot(frozenset(map(Path, listeners)), tuple(dict.fromkeys(one for one in files if one)), not all(files))
 
 
 def _passwd_file(block: str) -> Path | None:
