@@ -79,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
     replay = Replay(now, other, directory.policy_for if directory else None)
     for record in _with_progress(records):
         replay.add(record)
+    if directory:
+        directory.close()
     print(json.dumps(as_json(replay), indent=2) if options.json else as_text(replay))
     return 1 if replay.refused else 0
 
