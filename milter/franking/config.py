@@ -51,6 +51,10 @@ class Config:
     """Where Prometheus may ask; None if nowhere."""
     ldap: LdapSettings | None
     """Where logins are that the policy does not list; None if nowhere."""
+    tokens: Path
+    """Where Dovecot finds the logins that are tokens ..."""
+    passwords: Path
+    """... and those that have a password; for `franking login`, the daemon reads neither."""
     socket_place: Place
 
     @property
@@ -143,6 +147,15 @@ CONFIG = Table(
             "the store of counters and records",
         ),
         "directory": Key(DIRECTORY, "where accounts and logins are beside those of the policy, which comes first"),
+        "logins": Key(
+            Table(
+                {
+                    "tokens": Key(_PATH, "logins that are tokens (default `/etc/dovecot/franking.tokens`)"),
+                    "passwords": Key(_PATH, "logins with a password (default `/etc/dovecot/franking.passwords`)"),
+                }
+            ),
+            "the files that `franking login` keeps for Dovecot; the daemon does not read them",
+        ),
         "metrics": Key(
             Text("`off`, or an address and a port such as `127.0.0.1:9103`", _endpoint),
             "where Prometheus finds `/metrics` (default `off`): counts without any name of a client, "
@@ -175,6 +188,7 @@ def _build(document: Value, file: Path) -> Config:
         return value.what if value else default
 
     redis, socket, metrics = document.get("redis"), document.get("socket"), document.get("metrics")
+    logins = document.get("logins")
     return Config(
         file=file,
         policy=base / setting("policy", None),
@@ -186,5 +200,7 @@ def _build(document: Value, file: Path) -> Config:
         redis_timeout=setting("timeout_ms", 80, redis) / 1000,
         metrics=replace(metrics.what, place=metrics.place) if metrics and metrics.what else None,
         ldap=settings_of(document.get("directory"), base),
+        tokens=base / setting("tokens", "/etc/dovecot/franking.tokens", logins),
+        passwords=base / setting("passwords", "/etc/dovecot/franking.passwords", logins),
         socket_place=(socket or document).place,
     )

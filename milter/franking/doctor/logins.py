@@ -14,7 +14,7 @@ from franking.directory.settings import LdapSettings
 from franking.doctor.finding import Finding, error, warning
 from franking.doctor.site import Site
 from franking.ledger import Unavailable
-from franking.logins.lines import parse
+from franking.logins.lines import TOKEN_PREFIX, parse
 from franking.postconf import Service
 from franking_policy.model import Policy
 from franking_policy.shown import visible
@@ -31,7 +31,8 @@ class Dovecot:
     listeners: frozenset[Path]
     passwd_files: tuple[Path, ...]
     others: bool
-    """Whether logins come from somewhere else too: the system's users, a database."""
+    """Whether logins come from somewhere else too: the system's users, a database; what tokens.conf has for all that
+    begins like a token and is none lets nobody in, and does not count."""
 
 
 def dovecot_unread(site: Site) -> Iterator[Finding]:
@@ -130,7 +131,7 @@ def _dovecot(file: Path) -> Dovecot | str:
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["doveconf failed"])[-1]
     blocks = re.findall(r"^passdb[^{]*\{\n(.*?)^\}", done.stdout, re.MULTILINE | re.DOTALL)
-    files = [_passwd_file(block) for block in blocks]
+    files = [_passwd_file(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
     listeners = re.findall(r"^\s+unix_listener (/\S+) \{", done.stdout, re.MULTILINE)
     return Dovecot(frozenset(map(Path, listeners)), tuple(dict.fromkeys(one for one in files if one)), not all(files))
 
