@@ -34,6 +34,7 @@ include /etc/ldap/schema/cosine.schema
 include {schema}/franking.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload unique
 pidfile {directory}/slapd.pid
 {tls}
 database mdb
@@ -44,7 +45,7 @@ directory {directory}/data
 maxsize 268435456
 dbnosync
 index objectClass,frankingLogin,frankingName eq
-limits * size=unlimited
+{overlay}
 """
 
 TLS = """\
@@ -75,12 +76,12 @@ class Slapd:
         """Where it listens."""
         return f"{self.scheme}://127.0.0.1:{self.port}"
 
-    def prepare(self, *more: str) -> None:
+    def prepare(self, *more: str, overlay: str = "") -> None:
         """Write its configuration and its first entries; ``more`` are LDIF records."""
         (self.directory / "data").mkdir(parents=True)
         values = {"directory": self.directory, "schema": SCHEMA, "suffix": SUFFIX, "admin": ADMIN}
         tls = TLS.format(directory=self.directory) if (self.directory / "cert.pem").exists() else ""
-        conf = SLAPD_CONF.format(**values, password=PASSWORD, tls=tls)
+        conf = SLAPD_CONF.format(**values, password=PASSWORD, tls=tls, overlay=overlay)
         (self.directory / "slapd.conf").write_text(conf)
         top = f"dn: {SUFFIX}\nobjectClass: dcObject\nobjectClass: organization\no: Provider\ndc: provider\n\n"
         text = top + "\n".join(((SCHEMA / "sample.ldif").read_text(), *more))
@@ -169,9 +170,9 @@ def slapds(program: Path, below: Path) -> Iterator[Callable[..., Slapd]]:
     """Return a function that makes a slapd, prepared and started."""
     made: list[Slapd] = []
 
-    def make(*more: str, directory: Path | None = None, scheme: str = "ldap") -> Slapd:
+    def make(*more: str, directory: Path | None = None, scheme: str = "ldap", overlay: str = "") -> Slapd:
         one = Slapd(program, directory or below / str(len(made)), scheme=scheme)
-        one.prepare(*more)
+        one.prepare(*more, overlay=overlay)
         one.start()
         made.append(one)
         return one

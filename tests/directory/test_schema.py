@@ -3,10 +3,16 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from franking import config
 from franking.directory.settings import ATTRIBUTES, default_attribute
 
-SCHEMA = Path(__file__).parents[2] / "contrib" / "ldap"
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "contrib" / "ldap"
+DOCUMENT = ROOT / "docs" / "ldap.md"
 
 
 KEYWORDS = {
@@ -48,3 +54,33 @@ def test_cn_config_takes_the_schema(below: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert list(config.glob("cn=config/cn=schema/*franking.ldif"))
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
+def test_a_configuration_in_the_document_is_one(tmp_path: Path, block: str) -> None:
+    """The lines that a postmaster copies."""
+    (tmp_path / "config.yaml").write_text(f"policy: policy\n{block}")
+
+    assert config.load(tmp_path / "config.yaml").ldap
+
+
+def test_the_overlay_in_the_document_refuses_what_is_there_twice(slapds: Any) -> None:
+    """A name, a login and a domain."""
+    lines = re.findall(r"^ +((?:overlay|unique_uri) .*)$", DOCUMENT.read_text(), re.MULTILINE)
+    slapd = slapds(overlay="\n".join(lines))
+    base = "ou=mail,dc=provider,dc=example"
+    head = (
+        f"dn: cn=new,{base}\nchangetype: add\nobjectClass: applicationProcess\nobjectClass: frankingAccount\ncn: new\n"
+    )
+    taken = (
+        "frankingName: acme",
+        "frankingLogin: ona",
+        "frankingDomain: acme.example",
+        "frankingDomainAndBelow: shop.example",
+    )
+    for line in taken:
+        name = "" if "Name" in line else "frankingName: new\n"
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            slapd.modify(f"{head}{name}{line}\n")
+        assert b"non-unique attributes found" in caught.value.stderr
+    slapd.modify(f"{head}frankingName: new\nfrankingLogin: new\nfrankingDomain: new.example\n")
