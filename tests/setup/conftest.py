@@ -129,7 +129,7 @@ def start_redis(directory: Path) -> "subprocess.Popen[bytes]":
     return process
 
 
-def make(directory: Path, pair: tuple[Path, Path], *arguments: str) -> Host:
+def make(directory: Path) -> Host:
     """Write everything as docs/setup.md has it, with paths of the test's own."""
     host = Host(directory, directory / "redis" / "redis.sock")
     for name in ("postfix", "queue", "policy", "dovecot/conf.d", "redis", "bin"):
@@ -156,20 +156,14 @@ def make(directory: Path, pair: tuple[Path, Path], *arguments: str) -> Host:
     )
     host.dovecot.write_text("protocols =\nssl = no\n!include_try conf.d/*.conf\n")
     host.postconf("-e", f"queue_directory = {host.queue}")
+    return host
+
+
+def set_up(host: Host, pair: tuple[Path, Path], *arguments: str) -> Host:
+    """Run `franking setup postfix`."""
     cert, key = map(str, pair)
-    host.run(
-        "franking",
-        "setup",
-        "postfix",
-        "--config-dir",
-        str(host.postfix),
-        "--cert",
-        cert,
-        "--key",
-        key,
-        "--yes",
-        *arguments,
-    )
+    given = ("--cert", cert, "--key", key, "--yes", *arguments)
+    host.run("franking", "setup", "postfix", "--config-dir", str(host.postfix), *given)
     return host
 
 
@@ -216,7 +210,7 @@ def setup(postfix: Path, pair: tuple[Path, Path]) -> Setup:
 def sound(pair: tuple[Path, Path]) -> Iterator[Host]:
     """Return a host with nothing amiss."""
     directory = Path(tempfile.mkdtemp(prefix="franking-"))
-    host = make(directory, pair)
+    host = set_up(make(directory), pair)
     redis_server = start_redis(directory / "redis")
     daemon = host.daemon()
     yield host
@@ -251,6 +245,12 @@ def host_of(pair: tuple[Path, Path]) -> Callable[..., Host]:
     """Make a host in a directory; further arguments are for `franking setup postfix`."""
 
     def made(directory: Path, *arguments: str) -> Host:
-        return make(directory, pair, *arguments)
+        return set_up(make(directory), pair, *arguments)
 
     return made
+
+
+@pytest.fixture
+def bare_host() -> Callable[[Path], Host]:
+    """Make a host in a directory whose Postfix is as Debian ships it."""
+    return make
