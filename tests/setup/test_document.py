@@ -117,11 +117,12 @@ def start(stack: ExitStack, reader: Reader) -> None:
     host = reader.host
     redis = ["redis-server", "--port", "0", "--unixsocket", str(host.redis_socket), "--appendonly", "yes"]
     auth = host.queue / "private" / "auth"
-    for argv, there in (
+    services: list[tuple[list[str], Callable[[], bool]]] = [
         (redis, lambda: accepts(host.redis_socket)),
         (["dovecot", "-F", "-c", f"{reader.etc}/dovecot/dovecot.conf"], lambda: accepts(auth)),
         (["postfix", "-c", str(host.postfix), "start-fg"], lambda: greets(reader.ports["587"])),
-    ):
+    ]
+    for argv, there in services:
         process = subprocess.Popen(argv, cwd=host.redis_socket.parent, env=host.environment)
         stack.callback(process.wait, 60)
         stack.callback(process.terminate)
