@@ -1,11 +1,14 @@
 """Accounts in a real slapd: found, renewed, remembered, refused."""
 
 import logging
+import socket
+import threading
 import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -181,6 +184,18 @@ def test_a_wrong_value_is_told_by_entry_and_attribute_and_lets_nobody_pass(
     assert caplog.text.count("login bad-app: ldap:cn=bad") == len(caught.value.problems)
 
 
+def test_a_mended_entry_counts_as_soon_as_a_new_one(slapd: Any, open_directory: Open, policy: Policy) -> None:
+    """What could not be read is looked for again after the shorter time."""
+    slapd.modify(replace(ACME, "frankingStatus", "aktive"))
+    directory = open_directory(slapd, ttl_seconds=300, negative_ttl_seconds=1)
+    with pytest.raises(PolicyError):
+        directory.policy_for(policy, "acme-app")
+    slapd.modify(replace(ACME, "frankingStatus", "active"))
+    time.sleep(1.1)
+
+    assert directory.policy_for(policy, "acme-app").logins["acme-app"].name == "acme"
+
+
 def test_two_values_where_one_can_be_are_a_mistake(
     slapds: Open, open_directory: Open, policy: Policy, attributes: dict[str, str]
 ) -> None:
@@ -283,6 +298,38 @@ def test_a_slow_server_costs_one_time_out_and_no_more(slapd: Any, open_directory
         assert time.monotonic() - began < 0.5
     finally:
         slapd.go_on()
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"0\x84\xff\xff\xff\xff", b"0\x0c\x02\x01\x01a\x07"]
+)
+def test_what_is_no_ldap_server_is_an_outage(open_directory: Open, policy: Policy, said: bytes) -> None:
+    """Whatever it answers, and however ldap3 stumbles over it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_say, args=(listener, said), daemon=True)
+        thread.start()
+        directory = open_directory(Port(listener.getsockname()[1]), timeout_seconds=1)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            directory.policy_for(policy, "acme-app")
+        assert time.monotonic() - began < 10
+        thread.join(10)
+
+
+@dataclass(frozen=True)
+class Port:
+    """Where something listens."""
+
+    port: int
+    scheme: str = "ldap"
+
+
+def _say(listener: socket.socket, said: bytes) -> None:
+    client, _ = listener.accept()
+    with client:
+        client.recv(1000)
+        client.sendall(said)
+        time.sleep(0.2)
 
 
 def test_the_second_server_takes_over_and_hands_back(

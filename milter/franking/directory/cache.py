@@ -42,7 +42,6 @@ class _Known(Generic[Answer]):
     answer: Answer
     since: float
     """Seconds of the monotonic clock, when the search began."""
-    times: Times
 
 
 class Cache(Generic[Answer]):
@@ -55,7 +54,10 @@ class Cache(Generic[Answer]):
         entries: int,
         count: Callable[[str], None],
     ) -> None:
-        """Ask ``search``, which may raise Unavailable; keep ``entries`` at most; tell ``count`` hit, miss or stale."""
+        """Ask ``search``, which may raise Unavailable; keep ``entries`` at most; tell ``count`` hit, miss or stale.
+
+        ``times`` says for how long an answer counts, anew whenever it is asked for.
+        """
         self._search = search
         self._times = times
         self._entries = entries
@@ -69,15 +71,16 @@ class Cache(Generic[Answer]):
         """Return the answer for ``name``; Unavailable if there is none and nobody to ask."""
         known = self._remembered(name)
         age = time.monotonic() - known.since if known else 0.0
-        if known and age < known.times.ttl:
+        times = self._times(known.answer) if known else Times(0, 0)
+        if known and age < times.ttl:
             self._count("hit")
-            if age >= RENEW * known.times.ttl:
+            if age >= RENEW * times.ttl:
                 self._renew(name)
             return known.answer
         try:
             answer = self._searched(name)
         except Unavailable:
-            if not known or age >= known.times.ttl + known.times.stale:
+            if not known or age >= times.ttl + times.stale:
                 self._count("failed")
                 raise
             self._count("stale")
@@ -115,7 +118,7 @@ class Cache(Generic[Answer]):
             future.set_exception(error)
             return
         with self._lock:
-            self._known[name] = _Known(answer, began, self._times(answer))
+            self._known[name] = _Known(answer, began)
             self._known.move_to_end(name)
             while len(self._known) > self._entries:
                 self._known.popitem(last=False)
@@ -133,7 +136,13 @@ class Cache(Generic[Answer]):
                 return
             self._renewing += 1
             future = self._under_way[name] = Future()
-        Thread(target=self._renewed, args=(name, future), daemon=True).start()
+        try:
+            Thread(target=self._renewed, args=(name, future), daemon=True).start()
+        except RuntimeError as error:  # there is no room for a thread; nobody may wait for it
+            with self._lock:
+                self._renewing -= 1
+                del self._under_way[name]
+            future.set_exception(Unavailable(str(error)))
 
     def _renewed(self, name: str, future: "Future[Answer]") -> None:
         try:

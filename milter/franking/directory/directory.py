@@ -88,7 +88,8 @@ class Directory:
 
     def _times(self, answer: _Answer) -> Times:
         settings = self._settings
-        if isinstance(answer.found, Found):
+        _, outcome = answer.meaning or (None, None)
+        if isinstance(answer.found, Found) and not isinstance(outcome, PolicyError):
             return Times(settings.ttl_seconds, settings.stale_seconds)
         return Times(min(settings.negative_ttl_seconds, settings.ttl_seconds), 0)
 

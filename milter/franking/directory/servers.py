@@ -28,11 +28,11 @@ RETRY_SECONDS = (1.0, 30.0)
 MOST = 10
 """Entries that a search may find: one is right, a few can be told apart by the case of a login."""
 
+IDLE = 8
+"""Connections to a server that are kept for the next search."""
+
 SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT, BUSY, AWAY = 0, 4, 10, 32, 51, 52
 """Result codes (RFC 4511, A.1)."""
-
-FAULTS = (LDAPException, OSError, ValueError)
-"""What ldap3 raises when a server fails or answers nonsense: sockets' and TLS's errors among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Servers:
                 return self._entries(state, base, written, scope)
             except _Refused as error:  # it is there, and will not say; another one may
                 said.append(f"{state.server}: {error}")
-            except FAULTS as error:
+            except Exception as error:  # noqa: BLE001  # ldap3 raises whatever it trips over in what is no LDAP
                 self._failed(state, error)
                 said.append(f"{state.server}: {_reason(error)}")
         raise Unavailable("; ".join(said[1:] or said))
@@ -102,7 +102,7 @@ class Servers:
     def _entries(self, state: _State, base: str, written: str, scope: str) -> list[Entry]:
         connection = self._searched(state, base, written, scope)
         result, response = connection.result, connection.response
-        state.idle.append(connection)
+        _keep(state.idle, connection)
         code = result["result"]
         if code == NO_SUCH_OBJECT and scope == ldap3.BASE:
             return []
@@ -130,7 +130,7 @@ class Servers:
                     size_limit=MOST,
                     time_limit=self._settings.timeout_seconds,
                 )
-            except FAULTS:
+            except Exception:
                 _hang_up(connection)
                 if fresh or time.monotonic() - began >= self._settings.timeout_seconds:
                     raise
@@ -176,8 +176,8 @@ class Servers:
             log.error("LDAP server %s does not answer (%s); %s", state.server, _reason(error), instead)
             self._away(0 if others else 1)
             if not self._asking_again:
-                self._asking_again = True
                 Thread(target=self._ask_again, daemon=True).start()
+                self._asking_again = True
 
     def _ask_again(self) -> None:
         """Try those that failed until all of them answer."""
@@ -197,7 +197,7 @@ class Servers:
             _hang_up(connection)
         try:
             state.idle.append(self._connect(state.server))
-        except FAULTS:
+        except Exception:  # noqa: BLE001  # as above; it is tried again
             return
         with self._lock:
             state.answers = True
@@ -249,8 +249,15 @@ def _popped(idle: list[Any]) -> Any:
         return None
 
 
+def _keep(idle: list[Any], connection: Any) -> None:
+    if len(idle) < IDLE:
+        idle.append(connection)
+    else:
+        _hang_up(connection)
+
+
 def _hang_up(connection: Any) -> None:
-    with suppress(*FAULTS):
+    with suppress(Exception):  # whatever is wrong with it, it is not wanted any more
         connection.unbind()
     if connection.socket:  # one that was never connected stays open
         connection.socket.close()
@@ -264,4 +271,6 @@ def _entry(answer: Mapping[str, Any]) -> Entry:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """Return what went wrong; what is not ldap3's or the system's own wants its kind too."""
+    known = isinstance(error, LDAPException | OSError) and str(error)
+    return str(error) if known else f"{type(error).__name__}: {error}"
