@@ -224,6 +224,7 @@ def test_a_token_reaches_no_log(site: Site, mail: Mail) -> None:
     assert site.comes_to(235, "PLAIN", token, token)
     answer = site.submit(mail(), token, token)
     assert site.replied("LOGIN", token, token) == 235
+    assert site.replied("SCRAM-SHA-256", token, token) == 235
     second = site.made("rotate", "acme-token")
     assert site.comes_to(WRONG, "PLAIN", token, token)
     assert site.replied("PLAIN", second, second) == 235
