@@ -48,8 +48,13 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.ERROR,
         lambda host: host.postconf("-P", "submission/inet/receive_override_options=no_milters,no_address_mappings"),
     ),
+    "port 25 for all, and the milter too": (
+        "port_25",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", "smtpd_milters = $franking_milters, unix:opendkim/s"),
+    ),
     "a port 25 with logins": (
-        "milter_missing",
+        "port_25",
         Severity.ERROR,
         lambda host: host.postconf("-P", "smtp/inet/smtpd_sasl_auth_enable=yes"),
     ),

@@ -15,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     policies.policy_warning,
     milter_list.no_endpoint,
     milter_list.milter_missing,
+    milter_list.port_25,
     milter_list.milter_after_signer,
     milter_list.milter_twice,
     milter_list.judged_outside,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from franking.doctor.finding import Finding, error, warning
-from franking.doctor.site import Site, Word
-from franking.milters import Milter, words
+from franking.doctor.site import MX_PORT, Site, Word
+from franking.milters import Milter, compact, words
 from franking.postconf import Service
 
 SIGNERS = ("opendkim", "dkimpy", "rspamd", ":11332", ":8891", ":8892")
@@ -22,6 +22,24 @@ def milter_missing(site: Site) -> Iterator[Finding]:
     for service in site.endpoints:
         if not site.asks_franking(service):
             yield error("mail that is submitted here is not judged", _added(site, service), service)
+
+
+def port_25(site: Site) -> Iterator[Finding]:
+    """Find a port 25 that is half an endpoint: its logins are not judged, or other hosts are, who have none."""
+    for service in site.postfix.receiving:
+        if service.port != MX_PORT or service in site.endpoints:
+            continue
+        if site.has_logins(service):
+            text = "clients can log in at port 25, and what they send is not judged"
+            yield error(text, site.option(service, "smtpd_sasl_auth_enable", "no"), service)
+        elif site.asks_franking(service):
+            text = "Franking refuses what other hosts hand over at port 25: they have no login"
+            others = (word.text for word in site.words(service) if not _is_ours(site, service, word))
+            yield error(text, site.option(service, "smtpd_milters", ",".join(map(compact, others))), service)
+
+
+def _is_ours(site: Site, service: Service, word: Word) -> bool:
+    return any(site.is_franking(milter, service) for milter in word.milters)
 
 
 def _added(site: Site, service: Service) -> str:

@@ -21,6 +21,10 @@ SUBMISSION_PORTS = {465, 587, 2525}
 """Ports that are for submission alone."""
 
 
+MX_PORT = 25
+"""Where other hosts hand over mail, without a login."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One word of a list of milters: a milter, or a parameter that stands for some."""
@@ -85,12 +89,12 @@ class Site:
 
     @cached_property
     def endpoints(self) -> tuple[Service, ...]:
-        """Return the services that take submissions: with logins, on a port for them, or with Franking as milter."""
-        return tuple(
-            one
-            for one in self.postfix.receiving
-            if self.has_logins(one) or one.port in SUBMISSION_PORTS or self.asks_franking(one)
-        )
+        """Return the services that take submissions; port 25 is one only if it has logins and Franking as milter."""
+        return tuple(one for one in self.postfix.receiving if self._takes_submissions(one))
+
+    def _takes_submissions(self, service: Service) -> bool:
+        logins, asked = self.has_logins(service), self.asks_franking(service)
+        return (logins and asked) if service.port == MX_PORT else service.port in SUBMISSION_PORTS or logins or asked
 
     def has_logins(self, service: Service) -> bool:
         """Tell whether clients can log in."""
