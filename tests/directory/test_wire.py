@@ -174,13 +174,14 @@ def test_metrics_tell_lookups_and_outages(ldap_daemon: Any, slapd: Any, free_por
     assert {*counted, 'franking_directory_lookups_total{result="failed"} 1', "franking_directory_away 1"} <= set(lines)
 
 
-def test_a_daemon_warns_of_what_is_not_verified(ldap_daemon: Any, slapd: Any) -> None:
+def test_a_daemon_warns_of_what_is_not_verified(ldap_daemon: Any, slapd: Any, eventually: Eventually) -> None:
     """Once, with the place."""
     directory = _configured(slapd).replace("starttls: false", "starttls: false, verify: false")
     ldap_daemon.configure(POLICY, workers=2, directory=directory)
     ldap_daemon.start()
     place = f"{ldap_daemon.directory}/config.yaml:6:"
 
+    eventually(lambda: "serving" in ldap_daemon.log)
     assert ldap_daemon.log.count(place) == 2
     assert ldap_daemon.log.count("`verify: false`: whoever stands between") == 1
 
