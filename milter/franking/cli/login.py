@@ -70,8 +70,7 @@ def _command(actions: Any, common: argparse.ArgumentParser, name: str, purpose: 
         name,
         parents=[common],
         help=purpose.partition(";")[0],
-        description=f"{purpose[0].upper()}{purpose[1:]}. Dovecot sees the change within a second or two, without a "
-        "restart. Exit status 1 if it cannot be done.",
+        description=f"{purpose[0].upper()}{purpose[1:]}. {SEEN if name != 'list' else ''}".rstrip(),
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -92,6 +91,7 @@ def _add_add(actions: Any, common: argparse.ArgumentParser) -> None:
     add.set_defaults(run=run_add, usage=add)
 
 
+SEEN = "Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done."
 OWN = "read a password of your own from standard input, at least 12 characters"
 
 
