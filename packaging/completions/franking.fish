@@ -123,7 +123,7 @@ complete -c franking -n '_shtab_franking_using login add' -l token -d 'the clien
 complete -c franking -n '_shtab_franking_using login add' -l password-stdin -d 'read a password of your own from standard input, at least 12 characters'
 complete -c franking -n '_shtab_franking_using login add' -l cram -d 'a password for CRAM-MD5 and DIGEST-MD5 too; what is then stored is worth the password'
 complete -c franking -n '_shtab_franking_using login add' -l stream -x -d 'the stream that the policy is to bind it to'
-complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a list -d 'Print all logins, those of Dovecot'"'"'s files and those of the policy; who does not know one is told. Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done.'
+complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a list -d 'Print all logins, those of Dovecot'"'"'s files and those of the policy; who does not know one is told.'
 complete -c franking -n '_shtab_franking_using login list' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using login list' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using login list' -l json -d 'print JSON, for a program'
