@@ -18,7 +18,8 @@ def configure(layout: Layout) -> None:
     layout.render("dovecot.conf", directory / "dovecot.conf")
     tokens = directory / "franking.tokens"
     _relocate("franking.conf", directory, "/var/spool/postfix/", f"{layout.postfix_queue}/")
-    _relocate("tokens.conf", directory, "/etc/dovecot/franking.tokens", str(tokens))
+    _relocate("tokens.conf", directory, "/etc/dovecot/", f"{directory}/")
+    _relocate("passwords.conf", directory, "/etc/dovecot/", f"{directory}/")
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     tokens.write_text(f"{digest}:{{SHA256.HEX}}{digest}::::::user=acme-app\n", encoding="utf-8")
 

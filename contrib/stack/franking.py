@@ -43,10 +43,19 @@ def own_policy(directory: Path) -> Path:
 
 def start(layout: Layout) -> Popen[bytes]:
     """Start the daemon."""
-    argv = [layout.python, "-m", "franking", "milter", "--config", str(layout.franking_config)]
+    argv = command(layout, "milter", "--config", str(layout.franking_config))
+    return spawn(argv, cwd=layout.franking_config.parent, log=layout.log("franking"), environment=environment())
+
+
+def command(layout: Layout, *arguments: str) -> list[str]:
+    """Return the `franking` command of this checkout; it needs the `environment`."""
+    return [layout.python, "-m", "franking", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which Python finds this checkout."""
     source_roots = os.pathsep.join(str(REPOSITORY / root) for root in ("policy", "milter"))
-    environment = {**os.environ, "PYTHONPATH": source_roots}
-    return spawn(argv, cwd=layout.franking_config.parent, log=layout.log("franking"), environment=environment)
+    return {**os.environ, "PYTHONPATH": source_roots}
 
 
 def ready(layout: Layout) -> bool:

@@ -2,12 +2,15 @@
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from pwd import getpwnam
 from subprocess import DEVNULL, Popen, run
 
 from .errors import StackError
-from .layout import HOST, REPOSITORY, Layout
+from .franking import command as franking_command
+from .franking import environment
+from .layout import HOST, Layout
 from .processes import spawn
 from .waiting import greets
 
@@ -20,16 +23,17 @@ def configure(layout: Layout) -> None:
     layout.render("master.cf", config / "master.cf")
     _certify(layout)
     _age(config)
-    _run([str(REPOSITORY / "contrib" / "postfix" / "apply"), str(config)])
-    _age(config)
     postconf = ["postconf", "-c", str(config)]
+    _run([*postconf, "-e", f"smtpd_tls_chain_files = {layout.private_key}, {layout.certificate}"])
+    _run(franking_command(layout, "setup", "postfix", "--config-dir", str(config), "--yes"), environment())
+    _age(config)
+    # One endpoint is enough, and a fixed port would be another stack's too.
+    _run([*postconf, "-MX", "submissions/inet"])
     # Without TLS, too, a client of this machine gets as far as Franking's own verdict.
     _run([*postconf, "-P", "submission/inet/smtpd_tls_security_level=may"])
     endpoint = f"service={HOST}:{layout.submission_port}"
-    _run([*postconf, "-F", "submission/inet/chroot=n", f"submission/inet/{endpoint}"])
-    milter = f"{{ unix:{layout.milter_socket}, default_action=tempfail }}"
-    chain = f"{layout.private_key}, {layout.certificate}"
-    _run([*postconf, "-e", f"franking_milters = {milter}", f"smtpd_tls_chain_files = {chain}"])
+    _run([*postconf, "-F", "submission/inet/chroot=n", "franking-cleanup/unix/chroot=n", f"submission/inet/{endpoint}"])
+    _run([*postconf, "-e", f"franking_milters = {{ unix:{layout.milter_socket}, default_action=tempfail }}"])
     _age(config)
 
 
@@ -71,9 +75,9 @@ def _certify(layout: Layout) -> None:
     _run([*argv, "-keyout", str(layout.private_key), "-out", str(layout.certificate)])
 
 
-def _run(argv: list[str]) -> str:
+def _run(argv: list[str], environment: Mapping[str, str] | None = None) -> str:
     """Return what a program that has nothing to complain about prints."""
-    done = run(argv, stdin=DEVNULL, capture_output=True, text=True, check=False)
+    done = run(argv, env=environment, stdin=DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StackError(f"`{' '.join(argv)}` failed: see above", details=done.stderr)
     return done.stdout

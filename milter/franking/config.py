@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from franking import redis_settings
+from franking.directory.settings import DIRECTORY, LdapSettings, settings_of
 from franking.ledger import OnUnavailable, Where
 from franking_policy.shapes import Key, Table, Text, Value, Whole, read
 from franking_policy.source import BUILT_IN, Place, PolicyError, Problem
@@ -48,6 +49,12 @@ class Config:
     on_unavailable: OnUnavailable
     metrics: Endpoint | None
     """Where Prometheus may ask; None if nowhere."""
+    ldap: LdapSettings | None
+    """Where logins are that the policy does not list; None if nowhere."""
+    tokens: Path
+    """Where Dovecot finds the logins that are tokens ..."""
+    passwords: Path
+    """... and those that have a password; for `franking login`, the daemon reads neither."""
     socket_place: Place
 
     @property
@@ -59,7 +66,7 @@ class Config:
 def differences(old: Config, new: Config) -> dict[str, tuple[str, str]]:
     """Return the settings that differ, by their names in the file, each with its old and its new value.
 
-    Where Redis is stays unsaid: its URL may hold a password.
+    Where Redis is stays unsaid: its URL may hold a password. Of LDAP too it is enough that something differs.
     """
     found = {
         name: (_written(name, getattr(old, name)), _written(name, getattr(new, name)))
@@ -68,6 +75,8 @@ def differences(old: Config, new: Config) -> dict[str, tuple[str, str]]:
     }
     if (old.redis, old.redis_timeout) != (new.redis, new.redis_timeout):
         found["redis"] = ("the old one", "another")
+    if old.ldap != new.ldap:
+        found["directory"] = ("the old one", "another")
     return found
 
 
@@ -124,6 +133,16 @@ CONFIG = Table(
             "`record` says so and, where it is charged to a quota, `quota` as well. One word stands for both (default "
             "`tempfail`)",
         ),
+        "directory": Key(DIRECTORY, "where accounts and logins are beside those of the policy, which comes first"),
+        "logins": Key(
+            Table(
+                {
+                    "tokens": Key(_PATH, "logins that are tokens (default `/etc/dovecot/franking.tokens`)"),
+                    "passwords": Key(_PATH, "logins with a password (default `/etc/dovecot/franking.passwords`)"),
+                }
+            ),
+            "the files that `franking login` keeps for Dovecot; the daemon does not read them",
+        ),
         "metrics": Key(
             Text("`off`, or an address and a port such as `127.0.0.1:9103`", _endpoint),
             "where Prometheus finds `/metrics` (default `off`): counts without any name of a client, "
@@ -159,6 +178,7 @@ def _build(document: Value, file: Path) -> Config:
 
     redis, socket, metrics = document.get("redis"), document.get("socket"), document.get("metrics")
     unavailable = document.get("on_unavailable")
+    logins = document.get("logins")
     return Config(
         file=file,
         policy=base / setting("policy", None),
@@ -170,5 +190,8 @@ def _build(document: Value, file: Path) -> Config:
         redis_timeout=setting("timeout_ms", 250, redis) / 1000,
         on_unavailable=redis_settings.on_unavailable(unavailable),
         metrics=replace(metrics.what, place=metrics.place) if metrics and metrics.what else None,
+        ldap=settings_of(document.get("directory"), base),
+        tokens=base / setting("tokens", "/etc/dovecot/franking.tokens", logins),
+        passwords=base / setting("passwords", "/etc/dovecot/franking.passwords", logins),
         socket_place=(socket or document).place,
     )

@@ -24,6 +24,7 @@ from franking import config as configuration
 from franking import maillog, redis_settings, scrape, worker
 from franking.config import Config
 from franking.control import Answer, Control
+from franking.directory import directory_of
 from franking.handover import hand_over
 from franking.listen import bind, take_away
 from franking.metrics import Board
@@ -50,12 +51,14 @@ def run(config: Config) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is in force yet that could be reloaded
     policy = load_directory(config.policy)
     config.redis.check_files()
+    directory_of(config.ldap)  # which raises what is wrong with it; each worker makes its own
     maillog.configure()
     metrics = scrape.bind(config.metrics) if config.metrics else None
     inode = bind(config)
     try:
         with _signals() as (signalled, alarm), Control(config) as control:
-            for warning in (*policy.warnings, *redis_settings.warnings(config.file, config.redis)):
+            of_ldap = config.ldap.warnings if config.ldap else ()
+            for warning in (*policy.warnings, *redis_settings.warnings(config.file, config.redis), *of_ldap):
                 log.warning("%s", warning)
             log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
             parent = Parent(config, policy, signalled, alarm, control, metrics)

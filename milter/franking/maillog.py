@@ -133,9 +133,10 @@ def refused(transaction: Transaction, refusals: tuple[Refusal, ...], reply: Repl
     _line(transaction, logging.WARNING, verdict="refuse", check=checks, at=places, reply=_said(reply), **whole)
 
 
-def deferred(transaction: Transaction, check: str, place: Place, reply: Reply) -> None:
+def deferred(transaction: Transaction, check: str, place: Place, reply: Reply, reason: str = "") -> None:
     """Log a transaction whose client was told to try again later."""
-    _line(transaction, logging.WARNING, verdict="tempfail", check=check, at=_short(place), reply=_said(reply))
+    why = {"reason": reason} if reason else {"at": _short(place)}
+    _line(transaction, logging.WARNING, verdict="tempfail", check=check, **why, reply=_said(reply))
 
 
 def unavailable(transaction: Transaction, reason: str, reply: Reply) -> None:
@@ -217,6 +218,8 @@ def quoted(value: str) -> str:
 
 
 def _short(place: Place) -> str:
+    if place.file.startswith("ldap:"):
+        return str(place)
     return str(Place(os.path.basename(place.file), place.line, place.column))  # noqa: PTH119
 
 

@@ -22,6 +22,8 @@ UNMETERED = "franking_unmetered_total"
 LOST = "franking_records_lost_total"
 RELOADS = "franking_policy_reloads_total"
 WORKERS = "franking_workers"
+LOOKUPS = "franking_directory_lookups_total"
+DIRECTORY_AWAY = "franking_directory_away"
 
 FAMILIES = {
     TRANSACTIONS: ("counter", "Mail transactions by what became of them, as in the log."),
@@ -32,11 +34,17 @@ FAMILIES = {
     UNMETERED: ("counter", "Messages accepted while Redis was away, to be counted and recorded later."),
     LOST: ("counter", "Of these, messages that were never counted and recorded."),
     RELOADS: ("counter", "Reloads of the policy: loaded, or refused because of its problems."),
+    LOOKUPS: (
+        "counter",
+        "Logins asked of LDAP: remembered, searched for, remembered from before it went away, or not to be told.",
+    ),
+    DIRECTORY_AWAY: ("gauge", "Worker processes that no LDAP server answers."),
     WORKERS: ("gauge", "Worker processes that run."),
 }
 
 VERDICTS = ("accept", "refuse", "discard", "duplicate", "tempfail", "aborted")
 RESULTS = ("loaded", "refused")
+LOOKUP_RESULTS = ("hit", "miss", "stale", "failed")
 
 
 def _refusal(check: str, mode: Mode) -> str:
@@ -51,6 +59,10 @@ def _result(result: str) -> str:
     return f'{RELOADS}{{result="{result}"}}'
 
 
+def _lookup(result: str) -> str:
+    return f'{LOOKUPS}{{result="{result}"}}'
+
+
 SERIES = (
     *map(_verdict, VERDICTS),
     *(_refusal(check, mode) for check in (admit.NAME, *CHECKS) for mode in (Mode.ENFORCE, Mode.REPORT)),
@@ -61,6 +73,8 @@ SERIES = (
     UNMETERED,
     LOST,
     *map(_result, RESULTS),
+    *map(_lookup, LOOKUP_RESULTS),
+    DIRECTORY_AWAY,
     WORKERS,
 )
 """Every line there is, without its number."""
@@ -160,6 +174,14 @@ class Counters:
     def reloaded(self, result: str) -> None:
         """Count a reload; ``result`` is one of `RESULTS`."""
         self._add(_result(result))
+
+    def looked_up(self, result: str) -> None:
+        """Count a login that was asked of the directory; ``result`` is one of `LOOKUP_RESULTS`."""
+        self._add(_lookup(result))
+
+    def directory_away(self, away: int) -> None:
+        """Say whether no server of the directory answers this process: 1 if so, else 0."""
+        self._row[COLUMNS[DIRECTORY_AWAY]] = away
 
     def workers(self, number: int) -> None:
         """Say how many workers run."""

@@ -1,6 +1,7 @@
 """What comes of judging recorded messages anew: who would be refused, how often, and for what. Bounded in memory."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from franking_policy.model import Policy
@@ -33,6 +34,8 @@ class Replay:
 
     now: Policy
     other: Policy
+    policy_for: Callable[[Policy, str], Policy] | None = None
+    """Finds the account of a login that a policy does not list, if there is a directory of them."""
     accounts: Counter[str] = field(default_factory=Counter)
     """Messages of each account that were looked at."""
     newly_refused: int = 0
@@ -62,15 +65,20 @@ class Replay:
             self.discarded += 1
             return
         self.accounts[record.account] += 1
-        keys = not_judged(self.now, self.other, record)
+        now, other = self._policy(self.now, record), self._policy(self.other, record)
+        keys = not_judged(now, other, record)
         if keys:
             self.not_judged[keys] += 1
-        refusals = rejudge(self.other, record, keys)
+        refusals = rejudge(other, record, keys)
         if not refusals:
             return
-        if rejudge(self.now, record, keys):
+        if rejudge(now, record, keys):
             self.refused_by_both += 1
             return
         self.newly_refused += 1
         for check, refusal in {refusal.check: refusal for refusal in refusals}.items():
             self.refused.setdefault((record.account, check), Finding()).add(record.queue_id, refusal)
+
+    def _policy(self, policy: Policy, record: Record) -> Policy:
+        """Return the policy that knows the login of ``record``."""
+        return self.policy_for(policy, record.login) if self.policy_for else policy

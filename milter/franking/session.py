@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import Milter
 
@@ -26,7 +26,7 @@ from franking_policy.checks.recipients import at_rcpt
 from franking_policy.decide import decide
 from franking_policy.message import Message
 from franking_policy.model import Account, Policy
-from franking_policy.source import BUILT_IN, Place
+from franking_policy.source import BUILT_IN, Place, PolicyError
 from franking_policy.verdict import (
     Accept,
     Add,
@@ -42,10 +42,15 @@ from franking_policy.verdict import (
 )
 from franking_policy.windows import day
 
+if TYPE_CHECKING:  # its library is not there everywhere
+    from franking.directory.directory import Directory
+
 ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS
 """All that we may do to a message."""
 
 UNAVAILABLE = Reply(451, "4.3.0", ("accounting is out of reach, the message was not accepted; try again later",))
+NO_DIRECTORY = Reply(451, "4.3.0", ("the directory of accounts is out of reach; try again later",))
+WRONG_ENTRY = Reply(451, "4.3.0", ("the account has mistakes in the directory: tell the postmaster; try again later",))
 BROKEN = Reply(451, "4.3.0", ("internal error, the message was not accepted; try again later",))
 BROKEN_AT_RCPT = Reply(451, "4.3.0", ("internal error, the recipient was not accepted; try again later",))
 STOPPING = Reply(421, "4.3.2", ("service is restarting; connect again",))
@@ -66,7 +71,13 @@ class Services:
     gate: Gate
     count: Counters
     notifier: Notifier
+    directory: "Directory | None" = None
+    """Where logins are that the policy does not list."""
     clock: Callable[[], datetime] = now
+
+    def policy_for(self, login: str) -> Policy:
+        """Return the policy that says who ``login`` is; Unavailable or PolicyError if the directory cannot."""
+        return self.directory.policy_for(self.policy, login) if self.directory else self.policy
 
 
 class Session(Milter.Base):
@@ -83,11 +94,12 @@ class Session(Milter.Base):
     def negotiate(self, opts: list[int]) -> int:
         """Agree with Postfix on the least: pymilter sees to the steps, and edits of header fields are all we may do.
 
-        RCPT is answered only if some account's recipients are limited: each answer is a round trip.
+        RCPT is answered only if some account's recipients are limited: each answer is a round trip. Whose are in LDAP
+        is not known beforehand.
         """
         answer = super().negotiate(opts)
         opts[0] &= ACTIONS
-        if self._services.policy.limits_recipients:
+        if self._services.policy.limits_recipients or self._services.directory:
             opts[1] = self._protocol = opts[1] & ~Milter.P_NR_RCPT
         return answer
 
@@ -110,7 +122,13 @@ class Session(Milter.Base):
         transaction.sasl_username = self.getsymval("{auth_authen}") or ""
         transaction.endpoint = self.getsymval("{daemon_name}") or ""
         login, endpoint = transaction.sasl_username, transaction.endpoint
-        admitted = admit(self._services.policy, login, self._client_address, endpoint)
+        try:
+            policy = self._services.policy_for(login)
+        except Unavailable as error:
+            return self._defer(transaction, "directory", BUILT_IN, NO_DIRECTORY, str(error))
+        except PolicyError as error:
+            return self._defer(transaction, "directory", error.problems[0].place, WRONG_ENTRY)
+        admitted = admit(policy, login, self._client_address, endpoint)
         if isinstance(admitted, Refusal):
             return self._refuse(transaction, (admitted,))
         transaction.account = admitted
@@ -287,8 +305,8 @@ class Session(Milter.Base):
         self._services.count.refused(refusals)
         return self._answer(answer)
 
-    def _defer(self, transaction: Transaction, check: str, place: Place, answer: Reply) -> int:
-        maillog.deferred(transaction, check, place, answer)
+    def _defer(self, transaction: Transaction, check: str, place: Place, answer: Reply, reason: str = "") -> int:
+        maillog.deferred(transaction, check, place, answer, reason)
         self._services.count.deferred()
         return self._answer(answer)
 

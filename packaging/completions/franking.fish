@@ -50,8 +50,8 @@ function _shtab_franking_using
   test "$_shtab_franking_cmdpath" = "$argv"
 end
 
-set -g _shtab_franking_commands milter reload check policy 'policy show' 'policy diff' explain test replay message 'message show' 'message list' quota 'quota show' 'quota top' 'quota history' 'quota set' 'quota reset' audit
-set -g _shtab_franking_opts_with_value --account --before --by --client --config --days --endpoint --for --format --from --limit --login --policy --recipient --sender --since --stream --tag --until --verdict -n
+set -g _shtab_franking_commands milter reload check policy 'policy show' 'policy diff' explain test replay message 'message show' 'message list' quota 'quota show' 'quota top' 'quota history' 'quota set' 'quota reset' audit login 'login add' 'login list' 'login rotate' 'login disable' 'login enable' 'login remove' setup 'setup postfix' doctor
+set -g _shtab_franking_opts_with_value --account --before --by --cert --client --config --config-dir --days --dovecot --endpoint --for --format --from --key --limit --login --policy --recipient --sender --since --stream --tag --until --verdict --with -n
 
 complete -c franking -e
 complete -c franking -f
@@ -162,3 +162,47 @@ complete -c franking -n '_shtab_franking_using audit' -s h -l help -d 'show this
 complete -c franking -n '_shtab_franking_using audit' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using audit' -l since -x -d 'how far to go back: 90s, 30m, 1h, 7d or 2026-11-20T08:00 (default all that is kept)'
 complete -c franking -n '_shtab_franking_using audit' -l json -d 'print JSON, an object a line'
+complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a login -d 'give applications logins, and take them away'
+complete -c franking -n '_shtab_franking_using login' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a add -d 'Make a login and print its secret, once; what is stored of it does not give it away. Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done.'
+complete -c franking -n '_shtab_franking_using login add' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using login add' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
+complete -c franking -n '_shtab_franking_using login add' -l password -d 'the client sends NAME and a password (the default)'
+complete -c franking -n '_shtab_franking_using login add' -l token -d 'the client sends one secret as user name and password'
+complete -c franking -n '_shtab_franking_using login add' -l password-stdin -d 'read a password of your own from standard input, at least 12 characters'
+complete -c franking -n '_shtab_franking_using login add' -l cram -d 'a password for CRAM-MD5 and DIGEST-MD5 too; what is then stored is worth the password'
+complete -c franking -n '_shtab_franking_using login add' -l stream -x -d 'the stream that the policy is to bind it to'
+complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a list -d 'Print all logins, those of Dovecot'"'"'s files and those of the policy; who does not know one is told.'
+complete -c franking -n '_shtab_franking_using login list' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using login list' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
+complete -c franking -n '_shtab_franking_using login list' -l json -d 'print JSON, for a program'
+complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a rotate -d 'Give a login a new secret and print it, once; the old one ends at once. Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done.'
+complete -c franking -n '_shtab_franking_using login rotate' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using login rotate' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
+complete -c franking -n '_shtab_franking_using login rotate' -l password-stdin -d 'read a password of your own from standard input, at least 12 characters'
+complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a disable -d 'Let nobody log in by a login, for a while; the secret is kept. Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done.'
+complete -c franking -n '_shtab_franking_using login disable' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using login disable' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
+complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a enable -d 'Let a disabled login in again, with the secret it had. Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done.'
+complete -c franking -n '_shtab_franking_using login enable' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using login enable' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
+complete -c franking -n '_shtab_franking_using login; and test $_shtab_franking_npos -eq 0' -a remove -d 'Take a login away from Dovecot; the policy'"'"'s line is yours to delete. Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done.'
+complete -c franking -n '_shtab_franking_using login remove' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using login remove' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
+complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a setup -d 'tell Postfix about Franking'
+complete -c franking -n '_shtab_franking_using setup' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using setup; and test $_shtab_franking_npos -eq 0' -a postfix -d 'Put what Franking asks of Postfix into main.cf and master.cf, with postconf(1): ports 587 and 465 with TLS and logins, judged by Franking. The diff is shown first. What a site has set already stays where it is as strict or stricter; all else in the files stays. Doing it again changes nothing. Exit status 0 if it is done, or there is nothing to do; 1 if it is not done.'
+complete -c franking -n '_shtab_franking_using setup postfix' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using setup postfix' -l config-dir -xka "(__fish_complete_path (commandline -ct))" -d 'the directory of main.cf and master.cf (default /etc/postfix)'
+complete -c franking -n '_shtab_franking_using setup postfix' -l with -xka "25 2525 streams" -d 'further endpoints: 2525 and 25 are ports, streams has 2587 and 2465 and a way out for broadcast; may be repeated'
+complete -c franking -n '_shtab_franking_using setup postfix' -l cert -xka "(__fish_complete_path (commandline -ct))" -d 'the certificate, with those that lead to its root'
+complete -c franking -n '_shtab_franking_using setup postfix' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key'
+complete -c franking -n '_shtab_franking_using setup postfix' -l dry-run -d 'show the diff, change nothing'
+complete -c franking -n '_shtab_franking_using setup postfix' -l yes -d 'do not ask'
+complete -c franking -n '_shtab_franking_using setup postfix' -l undo -d 'take the last setup back'
+complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a doctor -d 'Read the configuration of Postfix, Dovecot and Redis, the socket, its permissions and the policy as they are now, and print what is amiss, each with the command that mends it. Nothing is changed. Exit status 0 if there is nothing but notes, 1 if there is.'
+complete -c franking -n '_shtab_franking_using doctor' -s h -l help -d 'show this help message and exit'
+complete -c franking -n '_shtab_franking_using doctor' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
+complete -c franking -n '_shtab_franking_using doctor' -l config-dir -xka "(__fish_complete_path (commandline -ct))" -d 'Postfix'"'"'s directory (default /etc/postfix)'
+complete -c franking -n '_shtab_franking_using doctor' -l dovecot -xka "(__fish_complete_path (commandline -ct))" -d 'Dovecot'"'"'s configuration (default /etc/dovecot/dovecot.conf)'
+complete -c franking -n '_shtab_franking_using doctor' -l json -d 'print JSON, for a program'

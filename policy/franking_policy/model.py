@@ -10,6 +10,7 @@ from franking_policy import rules
 from franking_policy.quotas import Quota
 from franking_policy.rules import Setting
 from franking_policy.source import Place, Problem
+from franking_policy.written import Written
 
 Network = IPv4Network | IPv6Network
 
@@ -169,6 +170,8 @@ class Policy:
     """What is allowed and hardly meant, sorted by place."""
     limits_recipients: bool = False
     """Whether any account's recipients are judged one by one, at RCPT."""
+    written: Written = field(default_factory=Written, compare=False, repr=False)
+    """Defaults and profiles, for accounts that come from elsewhere (`elsewhere`); no account is in it."""
 
     def account_for(self, sasl_username: str, client_address: str) -> Account | None:
         """Return the account of a login or, where there is none, of the client's network; None if nobody's.

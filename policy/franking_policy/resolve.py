@@ -44,7 +44,8 @@ def resolve(written: Written, warnings: tuple[Problem, ...]) -> Policy:
         places |= {login: value.place for login, value in items(value, "logins")} | dict(networks(value))
     narrowest_first = sorted(claims, key=lambda claim: -claim[0].prefixlen)
     limits = any(_limits_recipients(account) for account in (*accounts.values(), *logins.values()))
-    return Policy(accounts, logins, tuple(narrowest_first), places, warnings, limits)
+    others = dataclasses.replace(written, accounts=[])
+    return Policy(accounts, logins, tuple(narrowest_first), places, warnings, limits, others)
 
 
 def _limits_recipients(account: Account) -> bool:

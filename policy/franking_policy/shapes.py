@@ -39,6 +39,13 @@ class Value:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Stands for the start mark of a node that was not read from YAML but made: the place it comes from."""
+
+    place: Place
+
+
 @dataclass(slots=True)
 class Report:
     """Collects the problems of one file."""
@@ -48,6 +55,8 @@ class Report:
 
     def place(self, node: yaml.Node) -> Place:
         """Return where ``node`` begins."""
+        if isinstance(node.start_mark, Origin):
+            return node.start_mark.place
         return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def add(self, node: yaml.Node, message: str) -> None:

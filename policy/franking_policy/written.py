@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
-from franking_policy.model import Network
 from franking_policy.shapes import Value
 from franking_policy.source import Place
 
@@ -96,7 +96,7 @@ def options_of(layers: Iterable[Value]) -> dict[str, dict[str, Value]]:
     return resolved
 
 
-def networks(account: Value) -> list[tuple[Network, Place]]:
+def networks(account: Value) -> list[tuple[IPv4Network | IPv6Network, Place]]:
     """Return the networks of an account."""
     return [(network.what, network.place) for network in members(account, "networks")]
 

@@ -41,9 +41,23 @@ def test_what_is_commented_out_is_the_default(directory: Path) -> None:
         file=shipped.file,
         policy=shipped.policy,
         workers=shipped.workers,
+        ldap=None,
         socket_place=shipped.socket_place,
     )
     assert own == shipped
+
+
+def test_so_it_is_below_the_directory_which_is_off_by_default(directory: Path) -> None:
+    """But for the five keys that are examples."""
+    written = everything_in_force(directory).ldap
+    least = "policy: policy\ndirectory: {ldap: {servers: ['ldap://a.example'], base: dc=example}}\n"
+    (directory / "least.yaml").write_text(least)
+    defaults = load(directory / "least.yaml").ldap
+    assert written
+    assert defaults
+    examples = {name: getattr(written, name) for name in ("servers", "ca_file", "bind_dn", "password_file", "base")}
+
+    assert written == dataclasses.replace(defaults, **examples)
 
 
 def names(table: Table) -> Iterator[str]:

@@ -17,8 +17,9 @@ import pytest
 import redis
 from stack import sink
 
+from franking.setup import fragments
+
 ROOT = Path(__file__).parents[2]
-APPLY = ROOT / "contrib" / "postfix" / "apply"
 EXAMPLES = sorted((ROOT / "contrib" / "profiles").glob("*.yaml"))
 
 POLICY = """\
@@ -89,6 +90,12 @@ def free_port() -> int:
         return number
 
 
+def set_up_streams(stack: Any, config: str | Path) -> None:
+    """Put the fragments for streams into force."""
+    done = stack.franking("setup", "postfix", "--config-dir", str(config), "--with", "streams", "--yes")
+    assert done.returncode == 0, done.stderr
+
+
 def postconf(config: str, *arguments: str) -> None:
     """Change one Postfix."""
     subprocess.run(["postconf", "-c", config, *arguments], check=True)
@@ -108,7 +115,10 @@ def shared_doors(stack_of: Callable[..., Any], tmp_path_factory: pytest.TempPath
             shutil.copy(example, stack.directory / "policy")
         assert stack.franking("reload").returncode == 0
         config = stack.document["postfix"]["config"]
-        subprocess.run([APPLY, config, "streams"], check=True)
+        set_up_streams(stack, config)
+        postconf(
+            config, "-MX", "submission/inet", "submissions/inet", "2465/inet"
+        )  # fixed ports, which others may have
         postconf(config, "-F", "2587/inet/chroot=n", "broadcast/unix/chroot=n")
         postconf(config, "-F", f"2587/inet/service=127.0.0.1:{endpoint}")
         postconf(config, "-e", f"default_filter_nexthop=[127.0.0.1]:{out}")
@@ -529,32 +539,21 @@ def test_fragments_are_applied_once(doors: Doors, tmp_path: Path) -> None:
     postconf(str(config), "-F", f"127.0.0.1:{doors.broadcasts}/inet/service=2587")
     table = config / "franking_streams"
     table.write_text(table.read_text() + "# the site's own line\n")
-    subprocess.run([APPLY, config, "streams"], check=True)
-    before = {file.name: file.read_text() for file in config.iterdir()}
-    subprocess.run([APPLY, config, "streams"], check=True)
-    after = {file.name: file.read_text() for file in config.iterdir()}
+    set_up_streams(doors.stack, config)
+    before = {file.name: file.read_text() for file in config.iterdir() if file.is_file()}
+    set_up_streams(doors.stack, config)
+    after = {file.name: file.read_text() for file in config.iterdir() if file.is_file()}
 
     assert after == before
     assert "# the site's own line" in after["franking_streams"]
 
 
-def test_both_endpoints_have_the_same_options() -> None:
-    """But for their names; what holds at one must hold at the other."""
+def test_all_endpoints_have_the_same_options() -> None:
+    """But for their names and the way TLS begins; what holds at one must hold at the others."""
+    own = {"syslog_name", "milter_macro_daemon_name", "smtpd_tls_wrappermode"}
+    services = [one for name in (".", *fragments.names()) for one in fragments.fragment(name).services]
+    endpoints = [one for one in services if one.line.endswith(" smtpd")]
+    shared = [{name: value for name, value in one.options.items() if name not in own} for one in endpoints]
 
-    def options(fragment: str) -> set[str]:
-        text = (APPLY.parent / fragment).read_text().partition("smtpd\n")[2]
-        return {line.strip() for line in text.splitlines() if line.startswith("  -o ")} - named
-
-    named = {
-        *("-o syslog_name=postfix/submission", "-o milter_macro_daemon_name=submission"),
-        *("-o syslog_name=postfix/broadcasts", "-o milter_macro_daemon_name=broadcasts"),
-    }
-    assert options("master.cf") == options("streams/master.cf")
-
-
-def test_fragments_that_are_none_are_refused() -> None:
-    """A misspelt name must not leave a half of them."""
-    done = subprocess.run([APPLY, "/nowhere", "steams"], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 1
-    assert done.stderr == "apply: there are no fragments steams: the only further ones are `streams`\n"
+    assert len(endpoints) == 6
+    assert all(options == shared[0] for options in shared)

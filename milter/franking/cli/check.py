@@ -11,6 +11,7 @@ from typing import Any
 from franking import config
 from franking.cli.colour import Colour, colour_of
 from franking.cli.status import CONFIG
+from franking.directory import directory_of
 from franking_policy.load import load, load_directory
 from franking_policy.model import Policy
 from franking_policy.source import PolicyError, Problem
@@ -70,7 +71,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _policy(path: Path | None, configuration: Path) -> Policy:
     if path is None or path == configuration:
-        return load_directory(config.load(configuration).policy)
+        settings = config.load(configuration)
+        directory_of(settings.ldap)
+        return load_directory(settings.policy)
     return load([(str(path), path.read_bytes())]) if path.is_file() else load_directory(path)
 
 

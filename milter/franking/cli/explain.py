@@ -10,6 +10,7 @@ from typing import Any
 
 from franking import config
 from franking.cli.colour import colour_of
+from franking.cli.directory import with_directory
 from franking.cli.explain_text import as_text
 from franking.explain import Judged, Submission, judge, measured
 from franking.explain.data import as_data
@@ -72,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
         options.fail("say who submits: --login NAME, or --client IP for one without a login")
     directory, settings = _where(options)
     now = datetime.now(UTC)
-    judged = judge(load_directory(directory), _submission(options), now)
+    policy = with_directory(load_directory(directory), settings.ldap if settings else None, login=options.login)
+    judged = judge(policy, _submission(options), now)
     judged, unknown = _with_usage(judged, settings, now)
     if options.json:
         print(json.dumps({**as_data(judged), "redis": unknown or None}, indent=2))

@@ -11,7 +11,21 @@ import sys
 from pathlib import Path
 
 from franking import __version__
-from franking.cli import audit, cases, check, explain, message, milter, policy, quota, reload, replay
+from franking.cli import (
+    audit,
+    cases,
+    check,
+    doctor,
+    explain,
+    login,
+    message,
+    milter,
+    policy,
+    quota,
+    reload,
+    replay,
+    setup,
+)
 from franking.cli.status import CONFIG, IO_ERROR, UNAVAILABLE
 from franking.config import DEFAULT_FILE
 from franking.ledger import Unavailable
@@ -63,7 +77,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"franking {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (milter, reload, check, policy, explain, cases, replay, message, quota, audit):
+    judging = (milter, reload, check, policy, explain, cases, replay)
+    for module in (*judging, message, quota, audit, login, setup, doctor):
         module.add_to(commands, _common())
     return top
 

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Any
 
 from franking import config
+from franking.cli.directory import with_directory
 from franking_policy.difference import Claim, Difference, Group, Subject, difference
 from franking_policy.effective import Row, claims, header_rules, of_streams, settings
 from franking_policy.load import load_directory
@@ -77,7 +78,9 @@ def _add_diff(actions: Any) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """Print the settings and return the exit status."""
-    policy = load_directory(config.load(options.config).policy)
+    configured = config.load(options.config)
+    account, login = (options.name if options.kind in (None, kind) else "" for kind in ("account", "login"))
+    policy = with_directory(load_directory(configured.policy), configured.ldap, login=login, account=account)
     found = {
         kind: account
         for kind, names in (("account", policy.accounts), ("login", policy.logins))

@@ -11,6 +11,7 @@ from franking import config
 from franking.cli.patience import PATIENCE
 from franking.cli.progress import with_progress
 from franking.cli.times import span
+from franking.directory import directory_of
 from franking.ledger import Ledger, connect
 from franking.replay import Replay
 from franking_policy.load import load_directory
@@ -57,14 +58,18 @@ def run(options: argparse.Namespace) -> int:
     """Judge, print, and return the exit status."""
     settings = config.load(options.config)
     now, other = load_directory(settings.policy), load_directory(options.policy)
+    directory = directory_of(settings.ldap)
     for name in options.account or ():
-        _check_known(name, (*now.accounts, *other.accounts))
+        if not (directory and directory.account(now, name)):
+            _check_known(name, (*now.accounts, *other.accounts))
     accounts = sorted(set(options.account or now.accounts))
     ledger = Ledger(connect(settings.redis, PATIENCE))
     records = ledger.recent(accounts, datetime.now(UTC) - options.since)
-    replay = Replay(now, other)
+    replay = Replay(now, other, directory.policy_for if directory else None)
     for record in with_progress(records):
         replay.add(record)
+    if directory:
+        directory.close()
     print(json.dumps(as_json(replay), indent=2) if options.json else as_text(replay))
     return 0 if replay.safe else 1
 

@@ -1,0 +1,138 @@
+"""`franking setup postfix`: what Franking asks of Postfix, with a look before and a way back."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from franking.postconf import PostconfError, Postfix
+from franking.setup import backup, certificate
+from franking.setup.error import SetupError
+from franking.setup.fragments import names
+from franking.setup.plan import FILES, plan
+
+EXAMPLES = """examples:
+  franking setup postfix --dry-run
+  franking setup postfix --cert /etc/ssl/mail.example.pem --key /etc/ssl/private/mail.example.key
+  franking setup postfix --with streams --with 2525 --yes && postfix reload
+  franking setup postfix --undo
+"""
+
+
+def add_to(commands: Any, _common: argparse.ArgumentParser) -> None:
+    """Add the subcommand to ``commands``."""
+    group = commands.add_parser("setup", help="tell Postfix about Franking")
+    parts = group.add_subparsers(required=True, metavar="PART")
+    command = parts.add_parser(
+        "postfix",
+        help="change main.cf and master.cf, or change them back",
+        description="Put what Franking asks of Postfix into main.cf and master.cf, with postconf(1): ports 587 and 465 "
+        "with TLS and logins, judged by Franking. The diff is shown first. What a site has set already stays where it "
+        "is as strict or stricter; all else in the files stays. Doing it again changes nothing. Exit status 0 if it "
+        "is done, or there is nothing to do; 1 if it is not done.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    where = "the directory of main.cf and master.cf (default /etc/postfix)"
+    command.add_argument("--config-dir", metavar="DIR", type=Path, default=Path("/etc/postfix"), help=where)
+    command.add_argument("--with", dest="fragments", action="append", choices=names(), default=[], help=WITH)
+    command.add_argument("--cert", metavar="FILE", type=Path, help="the certificate, with those that lead to its root")
+    command.add_argument("--key", metavar="FILE", type=Path, help="its private key")
+    way = command.add_mutually_exclusive_group()
+    way.add_argument("--dry-run", action="store_true", help="show the diff, change nothing")
+    way.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--undo", action="store_true", help="take the last setup back")
+    command.set_defaults(run=run)
+
+
+WITH = (
+    "further endpoints: 2525 and 25 are ports, streams has 2587 and 2465 and a way out for broadcast; may be repeated"
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show what would change, ask, change it, and return the exit status."""
+    try:
+        return _undo(options) if options.undo else _set_up(options)
+    except (PostconfError, SetupError) as error:
+        print(f"franking: {error}", file=sys.stderr)
+        return 1
+
+
+def _set_up(options: argparse.Namespace) -> int:
+    directory = _directory(options)
+    postfix = Postfix(directory)
+    own = _certificate(postfix, options.cert, options.key)
+    contents = plan(directory, options.fragments, own)
+    if not contents:
+        print(f"nothing to change in {directory}")
+        return 0
+    _show(directory, contents)
+    if not _agreed(options):
+        return int(not options.dry_run)
+    kept = backup.install(directory, contents)
+    print(f"done; what was there is in {kept}, and `{_command('setup', 'postfix', options)} --undo` takes it back")
+    print(f"next: {shlex.join(['postfix', '-c', str(directory), 'reload'])}, then {_command('doctor', '', options)}")
+    return 0
+
+
+def _undo(options: argparse.Namespace) -> int:
+    directory = _directory(options)
+    contents = backup.restored(directory)
+    _show(directory, contents)
+    if not _agreed(options):
+        return int(not options.dry_run)
+    backup.undo(directory)
+    print(f"undone; next: {shlex.join(['postfix', '-c', str(directory), 'reload'])}")
+    return 0
+
+
+def _directory(options: argparse.Namespace) -> Path:
+    directory: Path = options.config_dir.absolute()
+    for file in FILES:
+        if not (directory / file).is_file():
+            raise SetupError(f"there is no {directory}/{file}: name Postfix's directory with --config-dir")
+    return directory
+
+
+def _certificate(postfix: Postfix, cert: Path | None, key: Path | None) -> Mapping[str, str]:
+    if cert and key:
+        return certificate.given(postfix, cert, key)
+    if cert or key:
+        raise SetupError("--cert and --key belong together (one file with both may be named twice)")
+    certificate.check_present(postfix)
+    if certificate.is_snakeoil(postfix):
+        print(
+            "warning: the certificate is the one Debian made, which no client trusts (--cert, --key)", file=sys.stderr
+        )
+    return {}
+
+
+def _show(directory: Path, contents: Mapping[str, bytes | None]) -> None:
+    for name, data in contents.items():
+        sys.stdout.writelines(_diff(directory / name, data))
+
+
+def _diff(path: Path, data: bytes | None) -> Iterator[str]:
+    before = path.read_bytes() if path.exists() else b""
+    old, new = (octets.decode(errors="replace").splitlines(keepends=True) for octets in (before, data or b""))
+    fromfile, tofile = str(path) if before else "/dev/null", str(path) if data is not None else "/dev/null"
+    for line in unified_diff(old, new, fromfile, tofile):
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _agreed(options: argparse.Namespace) -> bool:
+    if options.dry_run or options.yes:
+        return bool(options.yes)
+    if not sys.stdin.isatty():
+        raise SetupError("nobody is there to ask: --yes does it, --dry-run only shows it")
+    print("change this? [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _command(first: str, second: str, options: argparse.Namespace) -> str:
+    where = ["--config-dir", str(options.config_dir)] if options.config_dir != Path("/etc/postfix") else []
+    return shlex.join(["franking", first, *filter(None, [second]), *where])

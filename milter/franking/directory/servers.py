@@ -1,0 +1,276 @@
+"""The LDAP servers: asked in the order of the configuration, and left alone while they do not answer.
+
+A server that failed is asked again by a thread of its own, not by whoever wants to send mail; until it answers, the
+next one serves, and without any every search fails at once. This module alone imports ldap3. Referrals are not
+followed.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Lock, Thread
+from typing import Any
+
+import ldap3
+from ldap3.core.exceptions import LDAPException
+
+from franking.directory.settings import LdapSettings, Server
+from franking.ledger import Unavailable
+
+log = logging.getLogger("franking")
+
+RETRY_SECONDS = (1.0, 30.0)
+"""Before a server that failed is tried again: at first, and at most; twice as long after each attempt."""
+
+MOST = 10
+"""Entries that a search may find: one is right, a few can be told apart by the case of a login."""
+
+IDLE = 8
+"""Connections to a server that are kept for the next search."""
+
+SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT, BUSY, AWAY = 0, 4, 10, 32, 51, 52
+"""Result codes (RFC 4511, A.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the directory, its attributes by their types in lower case."""
+
+    dn: str
+    attributes: Mapping[str, tuple[bytes, ...]]
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of a server."""
+
+    server: Server
+    answers: bool = True
+    idle: list[Any] = field(default_factory=list)
+    """Connections that are bound and that nobody uses."""
+
+
+class Servers:
+    """All servers of one configuration; safe to use from several threads."""
+
+    def __init__(self, settings: LdapSettings, away: Callable[[int], None]) -> None:
+        """Connect when there is something to ask; ``away`` is told 1 when no server answers any more, then 0."""
+        self._settings = settings
+        self._away = away
+        self._states = [_State(server) for server in settings.servers]
+        self._lock = Lock()
+        self._asking_again = False
+        self._away(0)
+        self._wanted = sorted(set(settings.attributes.values()))
+
+    def search(self, written: str) -> list[Entry]:
+        """Return the entries below the base that a filter finds; Unavailable if no server says."""
+        return self._ask(self._settings.base, written, ldap3.SUBTREE)
+
+    def read(self, dn: str) -> list[Entry]:
+        """Return the one entry called ``dn``, or nothing; Unavailable if no server says."""
+        return self._ask(dn, "(objectClass=*)", ldap3.BASE)
+
+    @property
+    def answer(self) -> bool:
+        """Tell whether there is anybody to ask."""
+        return any(state.answers for state in self._states)
+
+    def close(self) -> None:
+        """Hang up."""
+        for state in self._states:
+            while state.idle:
+                _hang_up(state.idle.pop())
+
+    def _ask(self, base: str, written: str, scope: str) -> list[Entry]:
+        said = ["no LDAP server answers"]
+        for state in self._states:
+            if not state.answers:
+                continue
+            try:
+                return self._entries(state, base, written, scope)
+            except _Refused as error:  # it is there, and will not say; another one may
+                said.append(f"{state.server}: {error}")
+            except Exception as error:  # noqa: BLE001  # ldap3 raises whatever it trips over in what is no LDAP
+                self._failed(state, error)
+                said.append(f"{state.server}: {_reason(error)}")
+        raise Unavailable("; ".join(said[1:] or said))
+
+    def _entries(self, state: _State, base: str, written: str, scope: str) -> list[Entry]:
+        connection = self._searched(state, base, written, scope)
+        result, response = connection.result, connection.response
+        _keep(state.idle, connection)
+        code = result["result"]
+        if code == NO_SUCH_OBJECT and scope == ldap3.BASE:
+            return []
+        if code in (BUSY, AWAY):
+            raise LDAPException(f"it is {result['description']}")
+        if code not in (SUCCESS, SIZE_LIMIT):
+            beyond = f" to {', '.join(result['referrals'] or ())}, which is not followed" if code == REFERRAL else ""
+            raise _Refused(f"{result['description']}{beyond} ({base})")
+        return [_entry(one) for one in response or () if one["type"] == "searchResEntry"]
+
+    def _searched(self, state: _State, base: str, written: str, scope: str) -> Any:
+        """Return a connection with the answer in it; one that lay idle may have been hung up, so another is tried."""
+        began = time.monotonic()
+        while True:
+            connection = _popped(state.idle)
+            fresh = connection is None
+            connection = connection or self._connect(state.server)
+            try:
+                connection.search(
+                    base,
+                    written,
+                    scope,
+                    dereference_aliases=ldap3.DEREF_NEVER,
+                    attributes=self._wanted,
+                    size_limit=MOST,
+                    time_limit=self._settings.timeout_seconds,
+                )
+            except Exception:
+                _hang_up(connection)
+                if fresh or time.monotonic() - began >= self._settings.timeout_seconds:
+                    raise
+            else:
+                return connection
+
+    def _connect(self, server: Server) -> Any:
+        settings = self._settings
+        where = ldap3.Server(
+            server.host,
+            server.port,
+            use_ssl=server.tls,
+            get_info=ldap3.NONE,
+            tls=_Tls(settings, server.host),
+            connect_timeout=settings.timeout_seconds,
+        )
+        password = _password(settings)
+        connection = ldap3.Connection(
+            where,
+            settings.bind_dn or None,
+            password,
+            authentication=ldap3.SIMPLE if settings.bind_dn else ldap3.ANONYMOUS,
+            receive_timeout=settings.timeout_seconds,
+            auto_referrals=False,
+            check_names=False,
+            read_only=True,
+        )
+        try:
+            _bind(connection, starttls=settings.starttls and not server.tls)
+        except BaseException:
+            _hang_up(connection)
+            raise
+        return connection
+
+    def _failed(self, state: _State, error: Exception) -> None:
+        """Ask ``state``'s server no more until it answers again."""
+        with self._lock:
+            if not state.answers:
+                return
+            state.answers = False
+            others = [str(other.server) for other in self._states if other.answers]
+            instead = f"asking {others[0]}" if others else "none is left: what is remembered counts, for a while"
+            log.error("LDAP server %s does not answer (%s); %s", state.server, _reason(error), instead)
+            self._away(0 if others else 1)
+            if not self._asking_again:
+                Thread(target=self._ask_again, daemon=True).start()
+                self._asking_again = True
+
+    def _ask_again(self) -> None:
+        """Try those that failed until all of them answer."""
+        pause, longest = RETRY_SECONDS
+        while True:
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
+            for state in [state for state in self._states if not state.answers]:
+                self._try(state)
+            with self._lock:
+                if all(state.answers for state in self._states):
+                    self._asking_again = False
+                    return
+
+    def _try(self, state: _State) -> None:
+        while connection := _popped(state.idle):
+            _hang_up(connection)
+        try:
+            state.idle.append(self._connect(state.server))
+        except Exception:  # noqa: BLE001  # as above; it is tried again
+            return
+        with self._lock:
+            state.answers = True
+            self._away(0)
+            log.warning("LDAP server %s answers again", state.server)
+
+
+class _Refused(Exception):
+    """A server answered, and has nothing to say."""
+
+
+class _Tls(ldap3.Tls):
+    """TLS as the standard library does it by default, names checked by OpenSSL: ldap3 would check them itself."""
+
+    def __init__(self, settings: LdapSettings, host: str) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE)
+        self._settings = settings
+        self._host = host
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        context = ssl.create_default_context(cafile=self._settings.ca_file)
+        if not self._settings.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        connection.socket = context.wrap_socket(connection.socket, server_hostname=self._host)
+
+
+def _password(settings: LdapSettings) -> str | None:
+    if not settings.password_file:
+        return None
+    lines = settings.password_file.read_text(encoding="utf-8").splitlines()
+    if not lines or not lines[0]:
+        raise LDAPException(f"{settings.password_file} holds no password")
+    return lines[0]
+
+
+def _bind(connection: Any, *, starttls: bool) -> None:
+    connection.open()
+    if starttls:
+        connection.start_tls()
+    if not connection.bind():
+        raise LDAPException(f"bind: {connection.result['description']}")
+
+
+def _popped(idle: list[Any]) -> Any:
+    try:
+        return idle.pop()
+    except IndexError:
+        return None
+
+
+def _keep(idle: list[Any], connection: Any) -> None:
+    if len(idle) < IDLE:
+        idle.append(connection)
+    else:
+        _hang_up(connection)
+
+
+def _hang_up(connection: Any) -> None:
+    with suppress(Exception):  # whatever is wrong with it, it is not wanted any more
+        connection.unbind()
+    if connection.socket:  # one that was never connected stays open
+        connection.socket.close()
+
+
+def _entry(answer: Mapping[str, Any]) -> Entry:
+    found: dict[str, tuple[bytes, ...]] = {}
+    for name, values in answer["raw_attributes"].items():
+        found[name.lower()] = tuple(values)
+    return Entry(answer["dn"], found)
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong; what is not ldap3's or the system's own wants its kind too."""
+    known = isinstance(error, LDAPException | OSError) and str(error)
+    return str(error) if known else f"{type(error).__name__}: {error}"

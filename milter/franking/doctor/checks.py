@@ -1,0 +1,59 @@
+"""All checks, in the order in which they are told."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from franking.doctor import headers, limits, logins, milter_list, policies, reach, store, transport
+from franking.doctor.finding import Finding
+from franking.doctor.site import Site
+
+Check = Callable[[Site], Iterator[Finding]]
+
+CHECKS: tuple[Check, ...] = (
+    policies.config_problem,
+    policies.policy_problem,
+    policies.policy_warning,
+    milter_list.no_endpoint,
+    milter_list.milter_missing,
+    milter_list.port_25,
+    milter_list.milter_after_signer,
+    milter_list.milter_twice,
+    milter_list.judged_outside,
+    milter_list.default_action,
+    milter_list.milter_on_tcp,
+    reach.daemon_down,
+    reach.socket_elsewhere,
+    reach.socket_closed,
+    headers.header_rewriting,
+    headers.headers_added,
+    headers.prepended_fields,
+    headers.bare_newline,
+    headers.nul,
+    headers.client_in_received,
+    transport.no_certificate,
+    transport.plaintext_auth,
+    transport.tls_optional,
+    transport.old_tls,
+    limits.size_limit,
+    limits.recipient_limit,
+    limits.short_queue_ids,
+    store.redis_away,
+    store.redis_forgets,
+    store.redis_evicts,
+    store.clock_off,
+    logins.dovecot_unread,
+    logins.no_listener,
+    logins.unknown_login,
+    logins.login_without_secret,
+)
+
+
+def examine(site: Site) -> Iterator[tuple[str, Finding]]:
+    """Yield the name of a check with what it finds, what one command mends at once."""
+    for check in CHECKS:
+        same: dict[tuple[str, str], list[Finding]] = {}
+        for finding in check(site):
+            same.setdefault((finding.text, finding.command), []).append(finding)
+        for findings in same.values():
+            where = ", ".join(dict.fromkeys(one.where for one in findings))
+            yield check.__name__, replace(findings[0], where=where)

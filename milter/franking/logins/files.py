@@ -1,0 +1,102 @@
+"""Change the passwd-files so that Dovecot, and another `franking login`, see each one whole, before or after.
+
+A lock on their directories, which leaves no file behind, lets one change at a time read and write. A file is written
+beside the old one, and takes its name and its owner. Dovecot reads a file anew when its time stamp is another one, and
+looks at whole seconds alone: a second change within one would go unseen, so the time is at least a second later than
+the old file's.
+"""
+
+import fcntl
+import grp
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from franking.logins.lines import LoginError
+
+MODE = 0o640
+"""Of a new file, which is root's, with Dovecot's group."""
+
+GROUP = "dovecot"
+
+HEAD = "# Logins for Dovecot, kept by `franking login`; comments and other lines stay as they are."
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where logins are."""
+
+    tokens: Path
+    passwords: Path
+
+    def read(self) -> tuple[list[str], list[str]]:
+        """Return the lines of both, none where there is no file."""
+        return _read(self.tokens), _read(self.passwords)
+
+    @contextmanager
+    def editing(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Hand out the lines of both to be changed in place; what was changed is written, unless there was an error."""
+        with _locked({self.tokens.resolve().parent, self.passwords.resolve().parent}):
+            before, after = self.read(), self.read()
+            yield after
+            for path, old, new in zip((self.tokens, self.passwords), before, after, strict=True):
+                if old != new:
+                    _write(path.resolve(), new)
+
+
+@contextmanager
+def _locked(directories: set[Path]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for directory in sorted(directories):  # in one order, or two would wait for each other
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def _read(path: Path) -> list[str]:
+    with suppress(FileNotFoundError):
+        text = path.read_bytes().decode(errors="surrogateescape")
+        return text.removesuffix("\n").split("\n") if text else []
+    return []
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    """Replace a file, or make it."""
+    old = path.stat() if path.exists() else None
+    text = "\n".join([*([] if old else [HEAD]), *lines, ""])
+    new = path.with_name(f".{path.name}.new")  # ours alone while the directory is locked
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode(errors="surrogateescape"))
+            file.flush()
+            os.fchown(descriptor, old.st_uid if old else 0, old.st_gid if old else _group())
+            os.fchmod(descriptor, old.st_mode & 0o7777 if old else MODE)
+            stamp = max(int(time.time()), int(old.st_mtime) + 1 if old else 0)
+            os.utime(descriptor, (stamp, stamp))
+            os.fsync(descriptor)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _group() -> int:
+    try:
+        return grp.getgrnam(GROUP).gr_gid
+    except KeyError as error:
+        raise LoginError(f"there is no group `{GROUP}`: apt-get install dovecot-core") from error
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

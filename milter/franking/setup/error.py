@@ -1,0 +1,5 @@
+"""Why a setup is not made."""
+
+
+class SetupError(Exception):
+    """Something is missing or in the way; nothing was changed."""

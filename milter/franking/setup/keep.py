@@ -1,0 +1,92 @@
+"""Which values of a site's own stay: what is as wanted or stricter, and what is the site's choice.
+
+Each rule is told what is wanted and what the site has written, and says whether that stays.
+"""
+
+import re
+from collections.abc import Callable
+
+from franking.milters import milters, words
+from franking.tls import outdated
+
+Rule = Callable[[str, str], bool]
+
+SAFE_ACTIONS = {"tempfail"}
+"""What may become of mail that nobody judged."""
+
+
+def _same(wanted: str, there: str) -> bool:
+    return re.split(r"[\s,]+", there.strip(" ,")) == re.split(r"[\s,]+", wanted.strip(" ,"))
+
+
+def _any(_wanted: str, _there: str) -> bool:
+    return True
+
+
+def _any_but_nothing(_wanted: str, there: str) -> bool:
+    return there != ""
+
+
+def _waits(_wanted: str, there: str) -> bool:
+    return bool(there) and all(milter.default_action in SAFE_ACTIONS for milter in milters(there))
+
+
+def _asks_franking(_wanted: str, there: str) -> bool:
+    return "$franking_milters" in there or "${franking_milters}" in there
+
+
+def _no_newline(_wanted: str, there: str) -> bool:
+    return there in {"yes", "normalize", "reject"}
+
+
+def _no_nul(_wanted: str, there: str) -> bool:
+    return "\\0" in there
+
+
+def _sound_tls(_wanted: str, there: str) -> bool:
+    return not outdated(there)
+
+
+def _refuses_the_rest(_wanted: str, there: str) -> bool:
+    return words(there)[-1:] == ["reject"]
+
+
+def _at_most(wanted: str, there: str) -> bool:
+    return there.isdecimal() and 0 < int(there) <= int(wanted)
+
+
+RULES: dict[str, Rule] = {
+    "franking_milters": _waits,
+    "franking_signers": _any,
+    "franking_header_checks": _any_but_nothing,
+    "smtpd_forbid_bare_newline": _no_newline,
+    "message_reject_characters": _no_nul,
+    "smtpd_tls_mandatory_protocols": _sound_tls,
+    "smtpd_tls_protocols": _sound_tls,
+    "syslog_name": _any,
+    "milter_macro_daemon_name": _any,
+    "smtpd_milters": _asks_franking,
+    "smtpd_sasl_type": _any,
+    "smtpd_sasl_path": _any,
+    "smtpd_relay_restrictions": _refuses_the_rest,
+    "smtpd_soft_error_limit": _any,
+    "smtpd_hard_error_limit": _any,
+    "smtpd_client_connection_count_limit": _at_most,
+    "smtpd_client_connection_rate_limit": _at_most,
+    "smtpd_client_auth_rate_limit": _at_most,
+    "smtpd_client_new_tls_session_rate_limit": _at_most,
+    "cleanup_service_name": _any,
+    "milter_header_checks": _any_but_nothing,
+}
+"""By parameter; one that is not here must be as wanted."""
+
+KEPT_FOR_ALL = (
+    *("smtpd_milters", "cleanup_service_name", "smtpd_sasl_type", "smtpd_sasl_path"),
+    *(name for name, rule in RULES.items() if rule is _at_most),
+)
+"""Options of a service that are not set where main.cf sets them in a way that stays."""
+
+
+def stays(name: str, wanted: str, there: str) -> bool:
+    """Tell whether a site's value of a parameter stays."""
+    return RULES.get(name, _same)(wanted, there)

@@ -1,0 +1,130 @@
+"""What `franking setup postfix` would change, found by doing it to a copy with postconf(1).
+
+So the diff that is shown is what will be, to the octet, and comments, order and all that is not asked for stay.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from franking.milters import compact, milters, words
+from franking.postconf import TAKES_MAIL, Postfix, Service
+from franking.setup.error import SetupError
+from franking.setup.fragments import Fragment, WantedService, fragment
+from franking.setup.keep import KEPT_FOR_ALL, stays
+
+FILES = ("main.cf", "master.cf")
+
+Contents = Mapping[str, bytes]
+"""Files by name."""
+
+
+def plan(directory: Path, fragments: Iterable[str], own: Mapping[str, str]) -> Contents:
+    """Return the files that become another, as they will be; those that are new too.
+
+    ``fragments`` are wanted beside the one that always is; ``own`` are parameters of this site, such as its
+    certificate.
+    """
+    wanted = [fragment(), *map(fragment, fragments)]
+    with tempfile.TemporaryDirectory(prefix="franking-setup-") as name:
+        stage = Path(name)
+        for file in FILES:
+            shutil.copy2(directory / file, stage / file)
+        _cool(stage)
+        _change_services(stage, wanted)
+        _change_parameters(stage, wanted, own)
+        staged = {file: (stage / file).read_bytes() for file in FILES}
+    tables = {table.name: table.read_bytes() for one in wanted for table in one.tables}
+    new = {name: data for name, data in tables.items() if not (directory / name).exists()}
+    return {name: data for name, data in staged.items() if data != (directory / name).read_bytes()} | new
+
+
+def _cool(stage: Path) -> None:
+    """Make main.cf look old: Postfix programs sleep until a fresh one has cooled down (src/util/dict.c)."""
+    os.utime(stage / "main.cf", (0, 0))
+
+
+def _change_services(stage: Path, wanted: Iterable[Fragment]) -> None:
+    services = [service for one in wanted for service in one.services]
+    postfix = Postfix(stage)
+    absent = [service for service in services if not _present(postfix, service)]
+    for service in absent:
+        postfix.run("-M", f"{service.name}/{service.type}={service.line}")
+    postfix = Postfix(stage)
+    options = [
+        f"{there}/{name}={value}"
+        for service in services
+        for there in _present(postfix, service)
+        for name, value in _missing(postfix, there, service.options)
+    ]
+    if options:
+        postfix.run("-P", *options)
+
+
+def _present(postfix: Postfix, wanted: WantedService) -> list[Service]:
+    """Return the services that are the wanted one: of that name or, on the network, of that port by any name."""
+    like = Service(wanted.name, wanted.type, chroot=False, command=TAKES_MAIL, written={}, options={})
+    found = [
+        one
+        for one in postfix.services
+        if (one.name, one.type) == (wanted.name, wanted.type) or (like.port and one.port == like.port)
+    ]
+    for one in found:
+        if one.command != wanted.line.split()[-1]:
+            raise SetupError(f"service {one} in {postfix.directory}/master.cf runs {one.command}: it cannot be changed")
+    return found
+
+
+def _missing(postfix: Postfix, service: Service, wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the options that a service lacks or has in another way that does not stay."""
+    for name, value in wanted.items():
+        there = service.written.get(name)
+        if there is not None and stays(name, value, there):
+            continue
+        general = postfix.written.get(name)
+        if there is None and general is not None and name in KEPT_FOR_ALL and stays(name, value, general):
+            continue
+        yield name, _behind_franking(there) if name == "smtpd_milters" and there else value
+
+
+def _behind_franking(there: str) -> str:
+    """Return a service's own milters with Franking's before them; postconf takes no blanks in an option."""
+    return ",".join(["$franking_milters", *map(compact, words(there))])
+
+
+def _change_parameters(stage: Path, wanted: Iterable[Fragment], own: Mapping[str, str]) -> None:
+    """Set the parameters, one by one, for together they end up in no order."""
+    postfix = Postfix(stage)
+    needed = {name: value for one in wanted for name, value in one.parameters.items()} | _inherited(postfix)
+    changed = {
+        name: _completed(name, value, postfix.written.get(name, ""))
+        for name, value in needed.items()
+        if name not in postfix.written or not stays(name, value, postfix.written[name])
+    }
+    changed |= {name: value for name, value in own.items() if postfix.written.get(name) != value}
+    for name, value in changed.items():
+        postfix.run("-e", f"{name} = {value}")
+        _cool(stage)
+
+
+def _inherited(postfix: Postfix) -> dict[str, str]:
+    """Return what Franking's services would otherwise take away from a site's mail: its milters, its header checks."""
+    found = {}
+    signers, checks = postfix.written.get("smtpd_milters", ""), postfix.written.get("header_checks", "")
+    if signers and "franking" not in signers:
+        found["franking_signers"] = signers
+    if checks:
+        found["franking_header_checks"] = f"{checks}, {fragment().parameters['franking_header_checks']}"
+    return found
+
+
+def _completed(name: str, wanted: str, there: str) -> str:
+    """Return the value to be set where the site has one that does not do: what is good in it is kept."""
+    if name == "message_reject_characters" and there:
+        return there + wanted
+    if name == "franking_milters" and there:
+        listed = (", ".join((milter.endpoint, *milter.others)) for milter in milters(there))
+        return ", ".join(f"{{ {one}, default_action=tempfail }}" for one in listed)
+    return wanted

@@ -1,0 +1,467 @@
+"""`franking doctor`: every finding is provoked, told, and gone once its command has been run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stack.waiting import accepts
+
+from franking.doctor.checks import CHECKS
+from franking.doctor.finding import Severity
+
+Host = Any
+"""What conftest.py makes; its classes cannot be imported."""
+
+
+def test_a_stock_postfix_that_was_set_up_has_nothing_amiss(sound: Host) -> None:
+    """The aim of `franking setup postfix`, in words, in JSON and in the exit status."""
+    told, json_told = sound.doctor(), sound.doctor("--json")
+
+    assert (told.returncode, told.stdout, told.stderr) == (0, "nothing to say\n", "")
+    assert (json_told.returncode, json.loads(json_told.stdout)) == (0, {"findings": []})
+
+
+Provoke = Callable[[Host], Any]
+
+FRANKING = "{unix:franking/milter.sock,default_action=tempfail}"
+
+PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
+    "no milter": (
+        "milter_missing",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submission/inet/smtpd_milters="),
+    ),
+    "no milter but a signer": (
+        "milter_missing",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submissions/inet/smtpd_milters={unix:opendkim/s,default_action=accept}"),
+    ),
+    "milters switched off": (
+        "milter_missing",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submission/inet/receive_override_options=no_milters,no_address_mappings"),
+    ),
+    "port 25 for all, and the milter too": (
+        "port_25",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", "smtpd_milters = $franking_milters, unix:opendkim/s"),
+    ),
+    "a port 25 with logins": (
+        "port_25",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "smtp/inet/smtpd_sasl_auth_enable=yes"),
+    ),
+    "after opendkim": (
+        "milter_after_signer",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submission/inet/smtpd_milters=inet:localhost:8891,$franking_milters"),
+    ),
+    "after dkimpy-milter": (
+        "milter_after_signer",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", f"submission/inet/smtpd_milters=unix:dkimpy-milter/s,{FRANKING}"),
+    ),
+    "after rspamd, in one variable": (
+        "milter_after_signer",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-e", f"both = {{ inet:localhost:11332, default_action = accept }}, {FRANKING}"),
+            host.postconf("-P", "submission/inet/smtpd_milters=$both"),
+        ),
+    ),
+    "twice in one list": (
+        "milter_twice",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", f"submission/inet/smtpd_milters=$franking_milters,{FRANKING}"),
+    ),
+    "twice by the same word": (
+        "milter_twice",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submission/inet/smtpd_milters=$franking_milters,$franking_milters"),
+    ),
+    "twice in one variable": (
+        "milter_twice",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", f"franking_milters = {FRANKING} {FRANKING}"),
+    ),
+    "local mail": (
+        "judged_outside",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", "non_smtpd_milters = $franking_milters, unix:opendkim/s"),
+    ),
+    "back from a content filter": (
+        "judged_outside",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-e", "content_filter = smtp:[127.0.0.1]:10025"),
+            host.postconf("-M", "127.0.0.1:10026/inet=127.0.0.1:10026 inet n - y - - smtpd"),
+            host.postconf("-P", "127.0.0.1:10026/inet/smtpd_milters=$franking_milters"),
+            host.postconf("-P", "127.0.0.1:10026/inet/local_header_rewrite_clients="),
+            host.postconf("-P", "127.0.0.1:10026/inet/smtpd_tls_security_level=encrypt"),
+            host.postconf("-P", "127.0.0.1:10026/inet/cleanup_service_name=franking-cleanup"),
+        ),
+    ),
+    "accept": (
+        "default_action",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", "franking_milters = { unix:franking/milter.sock, default_action=accept }"),
+    ),
+    "accept by the general default": (
+        "default_action",
+        Severity.ERROR,
+        lambda host: host.postconf(
+            "-e", "franking_milters = { unix:franking/milter.sock, connect_timeout=5s }", "milter_default_action=accept"
+        ),
+    ),
+    "reject, in an option": (
+        "default_action",
+        Severity.WARNING,
+        lambda host: host.postconf(
+            "-P", "submission/inet/smtpd_milters={unix:franking/milter.sock,default_action=reject}"
+        ),
+    ),
+    "a milter on TCP": (
+        "milter_on_tcp",
+        Severity.WARNING,
+        lambda host: host.postconf("-e", "franking_milters = { inet:127.0.0.1:7, default_action=tempfail }"),
+    ),
+    "the host's own path in a chroot": (
+        "socket_elsewhere",
+        Severity.ERROR,
+        lambda host: host.postconf(
+            "-e", f"franking_milters = {{ unix:{host.queue}/franking/milter.sock, default_action=tempfail }}"
+        ),
+    ),
+    "another socket": (
+        "socket_elsewhere",
+        Severity.ERROR,
+        lambda host: host.postconf(
+            "-P", "submission/inet/smtpd_milters={unix:franking/other.sock,default_action=tempfail}"
+        ),
+    ),
+    "address rewriting": (
+        "header_rewriting",
+        Severity.ERROR,
+        lambda host: host.postconf("-PX", "submission/inet/local_header_rewrite_clients"),
+    ),
+    "missing headers": (
+        "headers_added",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", "always_add_missing_headers = yes"),
+    ),
+    "smuggling": (
+        "bare_newline",
+        Severity.ERROR,
+        lambda host: host.postconf("-X", "smtpd_forbid_bare_newline"),
+    ),
+    "smuggling at one service": (
+        "bare_newline",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submission/inet/smtpd_forbid_bare_newline=no"),
+    ),
+    "smuggling by some": (
+        "bare_newline",
+        Severity.ERROR,
+        lambda host: host.postconf("-X", "smtpd_forbid_bare_newline_exclusions"),
+    ),
+    "NUL": ("nul", Severity.WARNING, lambda host: host.postconf("-e", "message_reject_characters = \\1")),
+    "client in Received": (
+        "client_in_received",
+        Severity.NOTE,
+        lambda host: host.postconf("-PX", "submission/inet/cleanup_service_name"),
+    ),
+    "plaintext AUTH": (
+        "plaintext_auth",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-e", "smtpd_tls_auth_only = no"),
+            host.postconf("-P", "submission/inet/smtpd_tls_security_level=may"),
+        ),
+    ),
+    "no TLS demanded": (
+        "tls_optional",
+        Severity.WARNING,
+        lambda host: host.postconf("-P", "submission/inet/smtpd_tls_security_level=may"),
+    ),
+    "TLS 1.1": (
+        "old_tls",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", "smtpd_tls_mandatory_protocols = >=TLSv1.1"),
+    ),
+    "TLS 1.1 at one service": (
+        "old_tls",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submissions/inet/smtpd_tls_mandatory_protocols=!SSLv2,!SSLv3"),
+    ),
+    "size": ("size_limit", Severity.WARNING, lambda host: host.postconf("-e", "message_size_limit = 999999")),
+    "size above that of mailboxes": (
+        "size_limit",
+        Severity.WARNING,
+        lambda host: host.policy.write_text(host.policy.read_text().replace("1000000", "90000000")),
+    ),
+    "recipients": (
+        "recipient_limit",
+        Severity.WARNING,
+        lambda host: host.postconf("-P", "submission/inet/smtpd_recipient_limit=49"),
+    ),
+    "short queue IDs": (
+        "short_queue_ids",
+        Severity.WARNING,
+        lambda host: host.postconf("-X", "enable_long_queue_ids"),
+    ),
+}
+"""What is done to a sound host, which check finds it, and how bad it is."""
+
+
+@pytest.mark.parametrize(("check", "severity", "provoke"), PROVOKED.values(), ids=PROVOKED)
+def test_what_is_found_is_mended_by_its_command(host: Host, check: str, severity: Severity, provoke: Provoke) -> None:
+    """Nothing else is amiss meanwhile but what follows from it, and nothing at all afterwards."""
+    provoke(host)
+    found = host.findings()
+    told = [finding.severity for finding in found[check]]
+    for finding in (finding for findings in found.values() for finding in findings):
+        host.shell(finding.command + (" --yes" if " setup " in finding.command else ""))
+
+    assert told == [severity]
+    assert host.findings() == {}
+
+
+def test_each_check_says_what_it_is() -> None:
+    """Programs know checks by their names."""
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS)
+    assert all(check.__doc__ for check in CHECKS)
+
+
+def test_a_postfix_that_was_never_set_up_is_told_all_of_it(host: Host, pair: tuple[Path, Path]) -> None:
+    """One command mends it all, once it has its certificate."""
+    host.shell(f"franking setup postfix --undo --yes --config-dir {host.postfix}")
+    found = host.findings()
+    (finding,) = found["no_endpoint"]
+    cert, key = map(str, pair)
+    host.shell(finding.command.replace("--cert FILE --key FILE", f"--cert {cert} --key {key} --yes"))
+
+    assert set(found) == {"no_endpoint", "no_certificate", "bare_newline", "nul", "short_queue_ids"}
+    assert host.findings() == {}
+
+
+def test_a_certificate_that_is_gone_is_told(host: Host, pair: tuple[Path, Path]) -> None:
+    """Postfix starts all the same, and offers no STARTTLS."""
+    host.postconf("-e", "smtpd_tls_cert_file = /nowhere/cert.pem")
+    (finding,) = host.findings()["no_certificate"]
+    cert, key = map(str, pair)
+    host.shell(finding.command.replace("--cert FILE --key FILE", f"--cert {cert} --key {key} --yes"))
+
+    assert finding.text == "`/nowhere/cert.pem`, the certificate or its key, does not exist"
+    assert host.findings() == {}
+
+
+def test_debian_s_certificate_is_a_note(host: Host, pair: tuple[Path, Path]) -> None:
+    """Notes alone are no failure."""
+    snakeoil = host.postfix / "ssl-cert-snakeoil.pem"
+    shutil.copy(pair[0], snakeoil)
+    host.postconf("-e", f"smtpd_tls_cert_file = {snakeoil}")
+    done = host.doctor()
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 note")
+    assert [finding.severity for finding in host.findings()["no_certificate"]] == [Severity.NOTE]
+
+
+def test_an_old_postfix_with_a_policy_service_is_told(host: Host) -> None:
+    """Without one, its age does not matter here."""
+    host.postconf("-e", "mail_version = 3.7.10")
+    without = host.findings()
+    host.postconf("-e", "smtpd_sender_restrictions = check_policy_service unix:private/policy")
+    found = host.findings()
+    host.postconf("-X", "mail_version")
+
+    assert without == {}
+    assert [finding.command for finding in found["prepended_fields"]] == ["apt-get install --only-upgrade postfix"]
+    assert host.findings() == {}
+
+
+def test_a_socket_outside_of_the_chroot_is_told(host: Host) -> None:
+    """The command takes the services out of it; the other way is another socket."""
+    config = host.directory / "config.yaml"
+    outside = host.directory / "outside.sock"
+    config.write_text(config.read_text().replace(str(host.queue / "franking" / "milter.sock"), str(outside)))
+    host.postconf("-e", f"franking_milters = {{ unix:{outside}, default_action=tempfail }}")
+    found = host.findings()["socket_elsewhere"]
+    for finding in found:
+        host.shell(finding.command)
+
+    assert [finding.where for finding in found] == ["submission/inet", "submissions/inet"]
+    assert "socket_elsewhere" not in host.findings()
+
+
+@pytest.mark.parametrize("part", ["queue/franking", "queue", "queue/franking/milter.sock"])
+def test_permissions_that_keep_postfix_out_are_told(host: Host, part: str) -> None:
+    """Those of the socket's directory, of one above it, and of the socket itself."""
+    path = host.directory / part
+    mode, group = path.stat().st_mode & 0o7777, path.stat().st_gid
+    os.chown(path, -1, 0)
+    path.chmod(0o700)
+    found = host.findings()["socket_closed"]
+    for finding in found:
+        host.shell(finding.command)
+    after = host.findings()
+    os.chown(path, -1, group)
+    path.chmod(mode)
+
+    assert [str(path) in finding.text for finding in found] == [True]
+    assert after == {}
+
+
+def test_a_daemon_that_is_not_there_is_told(host: Host) -> None:
+    """Its command needs systemd; here another daemon is started."""
+    config = host.directory / "config.yaml"
+    before = config.read_text()
+    config.write_text(before.replace("milter.sock", "later.sock"))
+    host.postconf("-e", "franking_milters = { unix:franking/later.sock, default_action=tempfail }")
+    found = host.findings()
+    argv = [sys.executable, "-m", "franking", "milter"]
+    with subprocess.Popen(argv, env=host.environment) as daemon:
+        deadline = time.monotonic() + 60
+        while not accepts(host.queue / "franking" / "later.sock.control") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        after = host.findings()
+        daemon.terminate()
+
+    assert {check: [one.command for one in findings] for check, findings in found.items()} == {
+        "daemon_down": ["systemctl restart franking"]
+    }
+    assert after == {}
+
+
+def test_redis_that_does_not_answer_is_told(host: Host) -> None:
+    """Once, not by every check that would ask it."""
+    config = host.directory / "config.yaml"
+    config.write_text(config.read_text().replace("redis.sock", "none.sock"))
+    found = host.findings()
+
+    assert {check: [one.command for one in findings] for check, findings in found.items()} == {
+        "redis_away": ["systemctl restart redis-server"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("check", "provoke"),
+    [
+        ("redis_forgets", "config set appendonly no"),
+        ("redis_evicts", "config set maxmemory-policy allkeys-lru"),
+    ],
+)
+def test_redis_that_forgets_is_told(host: Host, check: str, provoke: str) -> None:
+    """On disk nothing, or in memory not for long."""
+    host.shell(f"redis-cli -s {host.redis_socket} config set save ''")
+    host.shell(f"redis-cli -s {host.redis_socket} {provoke}")
+    found = host.findings()
+    for finding in found[check]:
+        host.shell(finding.command)
+
+    assert [*found] == [check]
+    assert host.findings() == {}
+
+
+def test_a_clock_that_is_off_is_told(host: Host) -> None:
+    """In either direction; what the network takes is allowed for."""
+    ahead = host.findings(lambda: time.time() + 3600)["clock_off"]
+    behind = host.findings(lambda: time.time() - 60)["clock_off"]
+
+    assert "3600 s ahead of that of Redis" in ahead[0].text
+    assert "60 s behind that of Redis" in behind[0].text
+    assert host.findings(lambda: time.time() + 1) == {}
+
+
+def test_problems_of_configuration_and_policy_are_told_with_their_places(host: Host) -> None:
+    """As `franking check` tells them."""
+    host.policy.write_text("version: 1\naccounts: {acme: {domain: [acme.example]}}\n")
+    policy = host.findings()["policy_problem"]
+    (host.directory / "config.yaml").write_text("policy: policy\nworker: 1\n")
+    config = host.findings()["config_problem"]
+
+    assert "acme.yaml:2:" in policy[0].text
+    assert "config.yaml:2:1: " in config[0].text
+    assert config[0].command == f"franking check --config {host.directory}/config.yaml"
+
+
+def test_warnings_of_a_policy_are_told(host: Host) -> None:
+    """They are what it was hardly meant to say."""
+    before = host.policy.read_text()
+    host.policy.write_text(before + "    checks: {from_domain: report}\n")
+    found = host.findings()
+    host.policy.write_text(before)
+
+    assert [finding.severity for finding in found["policy_warning"]][:1] == [Severity.WARNING]
+    assert host.findings() == {}
+
+
+def test_a_dovecot_that_listens_elsewhere_is_told(host: Host) -> None:
+    """The command copies the package's example, which has the usual queue directory."""
+    fragment = host.dovecot.parent / "conf.d" / "90-franking.conf"
+    sound = fragment.read_text()
+    fragment.write_text(sound.replace("/private/auth", "/private/another"))
+    (finding,) = host.findings()["no_listener"]
+    example = host.directory / "example.conf"
+    example.write_text(sound)
+    host.shell(finding.command.replace("/usr/share/doc/franking/examples/dovecot/franking.conf", str(example)))
+
+    assert finding.where == "submission/inet, submissions/inet"
+    assert host.findings() == {}
+
+
+def test_a_dovecot_that_cannot_be_read_is_told(host: Host) -> None:
+    """With what doveconf says."""
+    host.dovecot.write_text("nonsense = 1\n")
+    (finding,) = host.findings()["dovecot_unread"]
+
+    assert "nonsense" in finding.text
+
+
+def test_logins_that_only_one_of_both_knows_are_told(host: Host) -> None:
+    """Dovecot lets one in whose mail is refused; the policy waits for one who cannot get in."""
+    host.tokens.write_text(host.tokens.read_text().replace("acme-app", "acme-old"))
+    found = host.findings()
+    (unknown,), (missing,) = found["unknown_login"], found["login_without_secret"]
+    for finding in (unknown, missing):
+        host.shell(finding.command)
+
+    assert unknown.text == f"login `acme-old` in {host.tokens} is in no account of the policy"
+    assert missing.text == "login `acme-app` of account acme is known to the policy, and not to Dovecot"
+    assert host.findings() == {}
+
+
+def test_errors_come_first_and_are_counted(host: Host) -> None:
+    """The exit status says that there is something."""
+    host.postconf("-X", "enable_long_queue_ids")
+    host.postconf("-P", "submission/inet/smtpd_milters=")
+    done = host.doctor()
+
+    assert done.returncode == 1
+    assert done.stdout == (
+        "error: submission/inet: mail that is submitted here is not judged [milter_missing]\n"
+        f"    postconf -c {host.postfix} -P 'submission/inet/smtpd_milters=$franking_milters,$franking_signers'\n"
+        "warning: queue IDs are short, come again, and then name two messages [short_queue_ids]\n"
+        f"    postconf -c {host.postfix} -e 'enable_long_queue_ids = yes'\n"
+        "1 error, 1 warning; after the commands: postfix reload\n"
+    )
+    assert [one["check"] for one in json.loads(host.doctor("--json").stdout)["findings"]] == [
+        "milter_missing",
+        "short_queue_ids",
+    ]
+
+
+def test_nothing_is_changed(host: Host) -> None:
+    """Not a file, whatever there is to say."""
+    host.postconf("-X", "enable_long_queue_ids")
+    watched = [path for path in (host.directory / "postfix").rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in watched}
+    host.doctor()
+
+    assert {path: path.read_bytes() for path in watched} == before

@@ -1,0 +1,154 @@
+"""docs/setup.md, read and done: its commands as they stand, with paths and ports of the test's own."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stack.waiting import accepts, greets
+
+ROOT = Path(__file__).parents[2]
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "setup.md").read_text(), re.DOTALL)
+
+NOT_HERE = ("apt-get", "systemd-tmpfiles")
+"""What blocks begin with that need a machine of their own."""
+
+DOCTOR = "franking doctor\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who follows the document on a host."""
+
+    host: Any
+    ports: dict[str, int]
+    """Those of the test, by those of the document."""
+
+    @property
+    def etc(self) -> Path:
+        """Return what is there instead of `/etc`."""
+        return Path(self.host.directory) / "etc"
+
+    def do(self, block: str) -> str:
+        """Run a block of commands, with the variables that earlier ones have set, and return what it prints."""
+        text = block.replace("/usr/share/doc/franking/examples", str(ROOT / "contrib")).replace("/etc/", f"{self.etc}/")
+        assert "/usr" not in text.replace(str(ROOT), "")
+        for documented, port in self.ports.items():
+            text = text.replace(f"localhost:{documented}", f"127.0.0.1:{port}")
+        variables = self.etc / "variables"
+        script = f"set -e\n. {variables}\n{text}\nset | grep -E '^(cert|key|password|token)=' >{variables} || true\n"
+        done = subprocess.run(
+            ["bash", "-c", script], env=self.host.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, (block, done.stdout, done.stderr)
+        return done.stdout
+
+
+@pytest.fixture
+def reader(bare_host: Callable[[Path], Any]) -> Iterator[Reader]:
+    """Return one on a host where packages are installed, as Debian installs them, and nothing more is done."""
+    directory = Path(tempfile.mkdtemp(prefix="franking-"))
+    host = bare_host(directory)
+    etc = directory / "etc"
+    shutil.copytree("/etc/dovecot", etc / "dovecot", ignore=shutil.ignore_patterns("private"))
+    (etc / "franking").mkdir()
+    (etc / "franking" / "policy").symlink_to(host.policy.parent)
+    host.policy.unlink()
+    (etc / "variables").touch()
+    for name in ("certs", "private"):
+        (etc / "ssl" / name).mkdir(parents=True)
+    config = directory / "config.yaml"
+    config.write_text(config.read_text().replace(str(host.tokens.parent), str(etc / "dovecot")))
+    postfix = f"--config-dir {host.postfix}"
+    (directory / "bin" / "franking").write_text(
+        "#!/bin/sh\ncase $1 in\n"
+        f'setup) set -- "$@" {postfix} ;;\n'
+        f'doctor) set -- "$@" {postfix} --dovecot {etc}/dovecot/dovecot.conf ;;\n'
+        f'esac\nexec {sys.executable} -m franking "$@"\n'
+    )
+    yield Reader(host, {"587": free_port(), "465": free_port()})
+    shutil.rmtree(directory)
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody has."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def move_away(reader: Reader) -> None:
+    """Do what only a test must: other ports and directories, and nothing for the world outside."""
+    host, dovecot = reader.host, reader.etc / "dovecot"
+    for file in (dovecot / "conf.d").glob("9*-franking*.conf"):
+        text = file.read_text().replace("/var/spool/postfix", str(host.queue))
+        file.write_text(text.replace(" /etc/dovecot/", f" {dovecot}/"))
+    (dovecot / "conf.d" / "10-ssl.conf").unlink()  # it names a certificate that Debian makes when it installs Dovecot
+    own = {"base_dir": "run", "state_dir": "state", "log_path": "dovecot.log"}
+    lines = "".join(f"{name} = {host.directory}/{path}\n" for name, path in own.items())
+    (dovecot / "local.conf").write_text(f"{lines}ssl = no\nprotocols =\ninstance_name = franking-document\n")
+    for service, documented in (("submission", "587"), ("submissions", "465")):
+        host.postconf("-F", f"{service}/inet/service=127.0.0.1:{reader.ports[documented]}")
+    host.postconf("-MX", "smtp/inet")
+    (host.directory / "data").mkdir()
+    (host.queue / "private").mkdir(mode=0o700)
+    for path in (host.directory / "data", host.queue / "private"):
+        shutil.chown(path, user="postfix")
+    paths = {"data_directory": "data", "maillog_file": "maillog", "maillog_file_prefixes": ""}
+    settings = [f"{name}={host.directory}/{path}" for name, path in paths.items()]
+    settings += ["inet_interfaces=127.0.0.1", "inet_protocols=ipv4", "default_transport=discard:", "alias_maps="]
+    host.postconf("-e", *settings, "myhostname=mail.stock.example", "mydestination=")
+    os.utime(host.postfix / "main.cf", (0, 0))
+
+
+def start(stack: ExitStack, reader: Reader) -> None:
+    """Start the services, as systemd would."""
+    host = reader.host
+    redis = ["redis-server", "--port", "0", "--unixsocket", str(host.redis_socket), "--appendonly", "yes"]
+    auth = host.queue / "private" / "auth"
+    services: list[tuple[list[str], Callable[[], bool]]] = [
+        (redis, lambda: accepts(host.redis_socket)),
+        (["dovecot", "-F", "-c", f"{reader.etc}/dovecot/dovecot.conf"], lambda: accepts(auth)),
+        (["postfix", "-c", str(host.postfix), "start-fg"], lambda: greets(reader.ports["587"])),
+    ]
+    for argv, there in services:
+        process = subprocess.Popen(argv, cwd=host.redis_socket.parent, env=host.environment)
+        stack.callback(process.wait, 60)
+        stack.callback(process.terminate)
+        deadline = time.monotonic() + 60
+        while not there():
+            assert time.monotonic() < deadline, argv
+            time.sleep(0.05)
+    daemon = host.daemon()
+    stack.callback(daemon.wait, 60)
+    stack.callback(daemon.terminate)
+
+
+@pytest.mark.skipif(not shutil.which("swaks"), reason="the document's client is swaks: apt-get install swaks")
+def test_who_follows_the_document_gets_a_message_accepted(reader: Reader) -> None:
+    """From the installed packages on; the certificate that one makes oneself comes before it is used."""
+    blocks = [block for block in BLOCKS if not block.startswith(NOT_HERE)]
+    *before, setup, certificate = blocks[: blocks.index(DOCTOR)]
+    for block in (*before, certificate):
+        reader.do(block)
+    shown = reader.do(setup)
+    move_away(reader)
+    with ExitStack() as stack:
+        start(stack, reader)
+        doctor, *messages = map(reader.do, blocks[blocks.index(DOCTOR) :])
+
+    assert "+submission inet" in shown
+    assert doctor == "nothing to say\n"
+    assert len(messages) == 2
+    assert all("250 2.0.0 Ok: queued as " in said for said in messages)

@@ -1,0 +1,310 @@
+"""`franking setup postfix` on the main.cf and master.cf that Debian ships."""
+
+import difflib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from franking.cli.main import main
+
+Setup = Callable[..., int]
+
+
+def postconf(directory: Path, *arguments: str) -> str:
+    """Return what Postfix's own tool prints for a configuration directory."""
+    argv = ["postconf", "-c", str(directory), *arguments]
+    os.utime(directory / "main.cf", (0, 0))  # Postfix programs sleep until a fresh one has cooled down
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Return every file below a directory by its name in it."""
+    return {str(file.relative_to(directory)): file.read_bytes() for file in directory.rglob("*") if file.is_file()}
+
+
+def test_nothing_is_lost_of_stock_files(postfix: Path, setup: Setup) -> None:
+    """Every line stays where it is, comments too; all that is new stands behind."""
+    before = contents(postfix)
+
+    assert setup("--yes") == 0
+    for name, data in before.items():
+        assert (postfix / name).read_bytes().startswith(data.rstrip(b"\n"))
+
+
+def test_what_is_set_can_be_read_by_postfix(postfix: Path, setup: Setup, capfd: pytest.CaptureFixture[str]) -> None:
+    """Postconf warns of names it does not know and of parameters nobody uses."""
+    setup("--yes", "--with", "streams", "--with", "2525", "--with", "25")
+    capfd.readouterr()
+    subprocess.run(["postconf", "-c", str(postfix)], check=True, stdout=subprocess.DEVNULL)
+
+    assert capfd.readouterr().err == ""
+
+
+def test_the_diff_is_shown_first_and_is_what_happens(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `diff -u` has it: patch(1) could do the same with it."""
+    before = contents(postfix)
+    status = setup("--dry-run")
+    shown = capsys.readouterr().out
+
+    assert (status, contents(postfix)) == (0, before)
+    setup("--yes")
+    made = contents(postfix)
+    for name in ("main.cf", "master.cf"):
+        old, new = (text[name].decode().splitlines(keepends=True) for text in (before, made))
+        assert "".join(difflib.unified_diff(old, new, str(postfix / name), str(postfix / name))) in shown
+
+
+def test_a_patch_program_makes_the_same_of_it(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Also where a file does not end with a line end."""
+    (postfix / "main.cf").write_bytes((postfix / "main.cf").read_bytes() + b"# no line end")
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", postfix, copy], check=True)
+    setup("--dry-run")
+    diff = capsys.readouterr().out.replace(str(postfix), ".")
+    subprocess.run(["git", "apply", "-p0", "-"], input=diff.replace("./", ""), cwd=copy, text=True, check=True)
+    setup("--yes")
+
+    assert {name: data for name, data in contents(postfix).items() if "franking-setup" not in name} == contents(copy)
+
+
+def test_doing_it_again_changes_nothing(postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor does it make another copy of what was there."""
+    setup("--yes", "--with", "streams")
+    before = contents(postfix)
+    capsys.readouterr()
+
+    assert setup("--yes", "--with", "streams") == 0
+    assert capsys.readouterr().out == f"nothing to change in {postfix}\n"
+    assert contents(postfix) == before
+
+
+def test_undo_restores_every_octet(postfix: Path, setup: Setup) -> None:
+    """One setup after the other; tables that were not there go, and so does the copy."""
+    (postfix / "main.cf").chmod(0o640)
+    stock = contents(postfix)
+    setup("--yes")
+    first = contents(postfix)
+    setup("--yes", "--with", "streams")
+
+    assert main(["setup", "postfix", "--config-dir", str(postfix), "--undo", "--yes"]) == 0
+    assert contents(postfix) == first
+    assert main(["setup", "postfix", "--config-dir", str(postfix), "--undo", "--yes"]) == 0
+    assert contents(postfix) == stock
+    assert (postfix / "main.cf").stat().st_mode & 0o777 == 0o640
+    assert {path.name for path in postfix.iterdir()} == {"main.cf", "master.cf"}
+
+
+def test_undo_refuses_what_somebody_changed_since(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would take their change away; the message says how to see it."""
+    setup("--yes")
+    postconf(postfix, "-e", "myhostname = mail.example")
+    before = contents(postfix)
+    capsys.readouterr()
+
+    assert main(["setup", "postfix", "--config-dir", str(postfix), "--undo", "--yes"]) == 1
+    assert capsys.readouterr().err == (
+        f"franking: main.cf in {postfix} changed since the setup, so nothing is undone (see `diff -u "
+        f"{postfix}/franking-setup/1/main.cf {postfix}/main.cf`: the former is from before it)\n"
+    )
+    assert contents(postfix) == before
+
+
+def test_there_may_be_nothing_to_undo(postfix: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """That is no success."""
+    assert main(["setup", "postfix", "--config-dir", str(postfix), "--undo", "--yes"]) == 1
+    assert "there is nothing to undo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "stricter",
+    [
+        "smtpd_forbid_bare_newline = reject",
+        "smtpd_tls_mandatory_protocols = >=TLSv1.3",
+        "smtpd_tls_protocols = !SSLv2, !SSLv3, !TLSv1, !TLSv1.1",
+        "message_reject_characters = \\0\\7",
+        "franking_milters = { unix:elsewhere/milter.sock, connect_timeout=5s, default_action=tempfail }",
+        "franking_signers = inet:localhost:8891",
+    ],
+)
+def test_what_is_stricter_or_the_site_s_own_stays(postfix: Path, setup: Setup, stricter: str) -> None:
+    """An administrator has had a reason."""
+    postconf(postfix, "-e", stricter)
+    setup("--yes")
+
+    assert postconf(postfix, stricter.split(" = ", maxsplit=1)[0]).strip() == stricter
+
+
+@pytest.mark.parametrize(
+    ("laxer", "becomes"),
+    [
+        ("smtpd_forbid_bare_newline = no", "normalize"),
+        ("smtpd_forbid_bare_newline_exclusions = $mynetworks", ""),
+        ("smtpd_tls_protocols = !SSLv2, !SSLv3", ">=TLSv1.2"),
+        ("message_reject_characters = \\7", "\\7\\0"),
+        (
+            "franking_milters = { unix:elsewhere/milter.sock, connect_timeout=5s, default_action=accept }",
+            "{ unix:elsewhere/milter.sock, connect_timeout=5s, default_action=tempfail }",
+        ),
+        ("smtpd_tls_auth_only = no", "yes"),
+    ],
+)
+def test_what_is_laxer_is_mended(postfix: Path, setup: Setup, laxer: str, becomes: str) -> None:
+    """And what is good in it is kept."""
+    postconf(postfix, "-e", laxer)
+    setup("--yes")
+
+    assert postconf(postfix, "-h", laxer.split(" = ", maxsplit=1)[0]).strip() == becomes
+
+
+def test_limits_that_hold_for_all_services_and_are_lower_stay(postfix: Path, setup: Setup) -> None:
+    """A limit of 0 is none, and does not."""
+    postconf(postfix, "-e", "smtpd_client_auth_rate_limit = 9", "smtpd_client_connection_rate_limit = 0")
+    setup("--yes")
+    options = postconf(postfix, "-P")
+
+    assert "submission/inet/smtpd_client_auth_rate_limit" not in options
+    assert "submission/inet/smtpd_client_connection_rate_limit = 600" in options
+
+
+def test_a_service_that_is_there_keeps_its_line_and_its_options(postfix: Path, setup: Setup) -> None:
+    """By whatever name its port goes; a second one would not start."""
+    postconf(postfix, "-M", "192.0.2.1:587/inet=192.0.2.1:587 inet n - n - 7 smtpd")
+    theirs = ("milter_macro_daemon_name=ORIGINATING", "smtpd_relay_restrictions=reject", "smtpd_sasl_path=inet:::1")
+    postconf(postfix, "-P", *(f"192.0.2.1:587/inet/{one}" for one in theirs))
+    postconf(postfix, "-P", "192.0.2.1:587/inet/smtpd_tls_security_level=may")
+    setup("--yes")
+    options = postconf(postfix, "-P")
+
+    assert postconf(postfix, "-M", "192.0.2.1:587/inet").split("\n")[0].split()[:8] == (
+        ["192.0.2.1:587", "inet", "n", "-", "n", "-", "7", "smtpd"]
+    )
+    assert postconf(postfix, "-M", "submission/inet") == ""
+    for one in theirs:
+        assert f"192.0.2.1:587/inet/{one.replace('=', ' = ', 1)}\n" in options
+    assert "192.0.2.1:587/inet/smtpd_tls_security_level = encrypt\n" in options
+
+
+def test_milters_and_header_checks_that_are_there_stay_in_force(postfix: Path, setup: Setup) -> None:
+    """Franking's services have their own list of each: the site's signer comes after us, its checks before ours."""
+    postconf(postfix, "-e", "smtpd_milters = { inet:localhost:8891, default_action=accept } inet:localhost:11332")
+    postconf(postfix, "-e", "header_checks = regexp:/etc/postfix/theirs")
+    setup("--yes")
+
+    assert "submission/inet/smtpd_milters = { unix:franking/milter.sock, default_action=tempfail },{ inet:localh" in (
+        postconf(postfix, "-x", "-P")
+    )
+    assert postconf(postfix, "-h", "franking_signers", "franking_header_checks").splitlines() == [
+        "{ inet:localhost:8891, default_action=accept } inet:localhost:11332",
+        "regexp:/etc/postfix/theirs, regexp:$config_directory/franking_received",
+    ]
+
+
+def test_a_service_s_own_milters_come_after_franking(postfix: Path, setup: Setup) -> None:
+    """Those of an option of master.cf, in which postconf takes no blanks."""
+    postconf(postfix, "-M", "submission/inet=submission inet n - y - - smtpd")
+    postconf(postfix, "-P", "submission/inet/smtpd_milters={unix:opendkim/s,default_action=accept},inet:localhost:1")
+    setup("--yes")
+
+    assert "submission/inet/smtpd_milters = $franking_milters,{unix:opendkim/s,default_action=accept},inet:loc" in (
+        postconf(postfix, "-P")
+    )
+
+
+def test_without_a_certificate_nothing_is_done(postfix: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Postfix would offer no STARTTLS, and so no logins."""
+    before = contents(postfix)
+
+    assert main(["setup", "postfix", "--config-dir", str(postfix), "--yes"]) == 1
+    assert capsys.readouterr().err == (
+        f"franking: {postfix}/main.cf has no certificate, without which there is no TLS: "
+        "give yours with --cert FILE and --key FILE\n"
+    )
+    assert contents(postfix) == before
+
+
+def test_a_certificate_that_does_not_exist_is_told(
+    postfix: Path, pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that main.cf names, as well as one that is given, or given without its own key."""
+    postconf(postfix, "-e", "smtpd_tls_cert_file = /nowhere/cert.pem")
+    common = ["setup", "postfix", "--config-dir", str(postfix), "--yes"]
+    statuses = [
+        main(common),
+        main([*common, "--cert", "/nowhere/cert.pem", "--key", str(pair[1])]),
+        main([*common, "--cert", str(pair[0])]),
+        main([*common, "--cert", str(pair[0]), "--key", str(pair[0])]),
+    ]
+    told = capsys.readouterr().err.splitlines()
+
+    assert statuses == [1] * 4
+    assert [line.split("`")[0] for line in told] == [
+        "franking: the certificate ",
+        "franking: there is no file ",
+        "franking: --cert and --key belong together (one file with both may be named twice)",
+        "franking: ",
+    ]
+
+
+def test_debian_s_own_certificate_is_taken_with_a_warning(
+    postfix: Path, pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Good enough to begin with."""
+    snakeoil = tmp_path / "ssl-cert-snakeoil.pem"
+    snakeoil.write_bytes(pair[0].read_bytes())
+    postconf(postfix, "-e", f"smtpd_tls_cert_file = {snakeoil}", f"smtpd_tls_key_file = {pair[1]}")
+
+    assert main(["setup", "postfix", "--config-dir", str(postfix), "--yes"]) == 0
+    assert capsys.readouterr().err == (
+        "warning: the certificate is the one Debian made, which no client trusts (--cert, --key)\n"
+    )
+
+
+def test_nobody_to_ask_is_told(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a script: --yes is the answer."""
+    with Path("/dev/null").open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        status = setup()
+
+    assert status == 1
+    assert capsys.readouterr().err == "franking: nobody is there to ask: --yes does it, --dry-run only shows it\n"
+    assert "submission/inet" not in postconf(postfix, "-P")
+
+
+def test_a_directory_without_postfix_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And what to do."""
+    assert main(["setup", "postfix", "--config-dir", str(tmp_path), "--yes"]) == 1
+    assert capsys.readouterr().err == (
+        f"franking: there is no {tmp_path}/main.cf: name Postfix's directory with --config-dir\n"
+    )
+
+
+def test_a_port_that_another_program_serves_is_told(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Postscreen on port 25 hands over to smtpd in its own way."""
+    postconf(postfix, "-F", "smtp/inet/command=postscreen")
+
+    assert setup("--with", "25", "--yes") == 1
+    assert "service smtp/inet" in capsys.readouterr().err
+
+
+def test_a_file_that_is_a_link_stays_one(postfix: Path, setup: Setup, tmp_path: Path) -> None:
+    """What it leads to is changed."""
+    (postfix / "main.cf").rename(tmp_path / "real.cf")
+    (postfix / "main.cf").symlink_to(tmp_path / "real.cf")
+    setup("--yes")
+
+    assert (postfix / "main.cf").is_symlink()
+    assert "franking_milters" in (tmp_path / "real.cf").read_text()
