@@ -155,6 +155,8 @@ def test_the_record_says_what_became_of_a_message(stack: Any, mail: Mail) -> Non
         "verdict": "accepted",
         "event": "",
         "refused": [],
+        "unmetered": False,
+        "duplicate_of": "",
     }
 
 

@@ -401,7 +401,7 @@ def test_recipients_one_by_one_are_several_messages(doors: Doors) -> None:
 def charged(doors: Doors, account: str) -> int:
     """Return how many messages the account's one quota has counted."""
     with redis.Redis(unix_socket_path=doors.stack.document["redis"]["url"].removeprefix("unix://")) as client:
-        return sum(int(client.get(key) or 0) for key in client.scan_iter(f"franking:v1:{{{account}}}:quota:*"))
+        return sum(int(client.hget(key, "used") or 0) for key in client.scan_iter(f"franking:v1:{{{account}}}:quota:*"))
 
 
 def sunk(doors: Doors) -> Path:
