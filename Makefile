@@ -9,7 +9,7 @@ PYTHON = /usr/bin/python3
 VENV = .venv/.complete
 PYTEST_DEBIAN = -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
-.PHONY: help demo test test-debian test-faults bench lint types check clean root packages
+.PHONY: help demo test test-debian test-clients test-faults bench lint types check clean root packages
 .NOTPARALLEL:
 
 help:
@@ -17,11 +17,12 @@ help:
 	@echo 'KEEP=1 make demo   the same, and leaves it running for mail of your own'
 	@echo 'make test          every test, with the newest releases of what Franking needs'
 	@echo 'make test-debian   every test, with the versions that Debian ships'
+	@echo 'make test-clients  what applications send with, from Rails to swaks: installs them all; docs/clients.md has the result'
 	@echo 'make test-faults   Redis and Franking fail in every way while mail flows, and a table of what it cost; minutes'
 	@echo 'make bench         what 10,000 accounts cost to load; Postfix with Franking against without'
 	@echo 'make lint          ruff: rules and formatting'
 	@echo 'make types         mypy, strict'
-	@echo 'make check         lint, types, test and test-debian: what CI runs'
+	@echo 'make check         lint, types, test, test-debian and test-clients: what CI runs'
 	@echo 'make clean         remove .venv and whatever else was generated'
 
 demo: root
@@ -37,6 +38,11 @@ test: root $(VENV)
 # No cache, for it would be mistaken for that of the other run.
 test-debian: root packages
 	PYTHONPATH=policy:milter:contrib $(PYTHON) -m pytest -p no:cacheprovider $(PYTEST_DEBIAN)
+
+# `make test` runs those whose client is here, and skips the others.
+test-clients: root $(VENV)
+	@contrib/install-packages clients
+	FRANKING_CLIENTS=all .venv/bin/python -m pytest tests/clients
 
 # `make test` has a short form of each.
 test-faults: root $(VENV)
@@ -54,7 +60,7 @@ lint: $(VENV)
 types: $(VENV)
 	.venv/bin/mypy
 
-check: root lint types test test-debian
+check: root lint types test test-debian test-clients
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
