@@ -16,7 +16,7 @@ import Milter
 
 from franking import maillog
 from franking.gate import Gate
-from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Reached, Unavailable, Unmetered
+from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Reached, Unavailable, Unmetered, Unsettled
 from franking.metrics import Counters
 from franking.notify import Notice, Notifier, threshold_event
 from franking.transaction import Transaction
@@ -247,14 +247,24 @@ class Session(Milter.Base):
                 maillog.duplicate(transaction, queue_id)
                 self._services.count.duplicate()
                 return Milter.DISCARD
-            case Granted() | Unmetered() if isinstance(passed, Discard):
-                return self._discard(transaction, passed, outcome)
-            case Granted(_, reached):
-                for one in reached:
-                    self._tell(transaction, account, one)
-                return self._accept(transaction, passed, outcome)
-            case Unmetered():
-                return self._accept(transaction, passed, outcome)
+            case Unsettled(seconds):
+                return self._defer(transaction, "idempotency", BUILT_IN, _unsettled(seconds))
+            case Granted() | Unmetered():
+                return self._finish(transaction, account, passed, outcome)
+
+    def _finish(
+        self, transaction: Transaction, account: Account, passed: Accept | Discard, granted: Granted | Unmetered
+    ) -> int:
+        """Do what is left when a message is counted; if anything fails, give it back, and the client comes again."""
+        try:
+            for one in granted.reached if isinstance(granted, Granted) else ():
+                self._tell(transaction, account, one)
+            if isinstance(passed, Discard):
+                return self._discard(transaction, passed, granted)
+            return self._accept(transaction, passed, granted)
+        except BaseException:
+            self._services.ledger.release(granted)
+            raise
 
     def _tell(self, transaction: Transaction, account: Account, reached: Reached) -> None:
         maillog.reached(transaction.queue_id, account.name, reached)
@@ -277,18 +287,15 @@ class Session(Milter.Base):
         return self._answer(UNAVAILABLE)
 
     def _accept(self, transaction: Transaction, accept: Accept, granted: Granted | Unmetered) -> int:
-        try:
-            for edit in accept.edits:
-                self._edit(edit)
-        except BaseException:
-            self._services.ledger.release(granted)
-            raise
+        for edit in accept.edits:
+            self._edit(edit)
         if isinstance(granted, Unmetered):
             maillog.unmetered(transaction, accept, granted.reason)
             self._services.count.unmetered(accept)
         else:
             maillog.accepted(transaction, accept)
             self._services.count.accepted(accept)
+            self._services.ledger.settle(granted)
         # Not ACCEPT: a milter behind us has still to see the message.
         return Milter.CONTINUE
 
@@ -354,6 +361,12 @@ def _entry(account: Account, passed: Accept | Discard, message: Message) -> Entr
     key = passed.idempotency_key if isinstance(passed, Accept) else ""
     days, today = account.record_days.value, day(message.received, account.timezone.value).name
     return Entry(passed.record, passed.charges, message.token, days, account.longest_record_days, today, key)
+
+
+def _unsettled(seconds: int) -> Reply:
+    minutes = max(1, -(-seconds // 60))
+    text = f"a message with this idempotency key is not settled yet: try again, in {minutes} min at the latest"
+    return Reply(451, "4.7.1", (text,))
 
 
 def _announced(esmtp: tuple[str, ...]) -> int:

@@ -5,6 +5,7 @@ from threading import Lock
 from franking import maillog
 from franking.ledger import Outage
 from franking.metrics import Counters
+from franking_policy.record import Record
 
 
 class RedisWatch:
@@ -34,3 +35,8 @@ class RedisWatch:
     def filled(self, waiting: int) -> None:
         """Say that no more messages can be kept in memory."""
         maillog.backlog_filled(waiting)
+
+    def lost(self, record: Record) -> None:
+        """Say that a record is lost."""
+        maillog.lost(record)
+        self._count.lost()

@@ -60,6 +60,8 @@ class Record:
     """What the discarding is called; empty if the message was accepted."""
     refused: tuple[str, ...] = ()
     """Why it was discarded: name of the check, a colon, the text."""
+    charged: tuple[str, ...] = ()
+    """What it cost, a text a quota: its name, `window` or `rate`, the cost and the limit that was in force."""
     duplicate_of: str = ""
     """The queue ID of the message whose retry it is, by its idempotency key; empty if it is none."""
     unmetered: bool = False

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from franking.cli.main import main
-from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Unmetered, connect
+from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Unmetered, Unsettled, connect
 from franking.ledger.stores import Store
 from franking.transaction import Transaction
 from franking_policy.decide import decide
@@ -23,7 +23,7 @@ from franking_policy.windows import day
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter"}
 
-Outcome = Granted | Exceeded | Duplicate | Unmetered
+Outcome = Granted | Exceeded | Duplicate | Unsettled | Unmetered
 
 
 @dataclass(frozen=True, slots=True)

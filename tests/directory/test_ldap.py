@@ -8,6 +8,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -47,7 +48,7 @@ def test_an_entry_is_an_account_on_the_policy_s_defaults(slapd: Any, open_direct
     assert (acme.name, acme.domains.exact) == ("acme", {"acme.example", "shop.example"})
     assert acme.domains.own("a.shop.example")
     assert not acme.domains.own("a.acme.example")
-    assert [quota.messages for quota in acme.quotas] == [10_000]
+    assert [quota.limit for quota in acme.quotas] == [10_000]
     assert str(acme.timezone.place) == f"ldap:{ACME} frankingTimezone"
     assert (str(widgets.timezone.value), widgets.timezone.place.file) == ("Europe/Riga", "policy.yaml")
 
@@ -305,15 +306,75 @@ def test_a_slow_server_costs_one_time_out_and_no_more(slapd: Any, open_directory
 )
 def test_what_is_no_ldap_server_is_an_outage(open_directory: Open, policy: Policy, said: bytes) -> None:
     """Whatever it answers, and however ldap3 stumbles over it."""
+
+    def answer(client: socket.socket) -> None:
+        client.recv(1000)
+        client.sendall(said)
+        time.sleep(0.2)
+
+    assert _outage(open_directory, policy, answer, "ldap://127") < 10
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_a_server_that_drips_costs_one_time_out(open_directory: Open, policy: Policy, *, bound: bool) -> None:
+    """However often an octet comes, at the bind and at the search: `timeout_seconds` is for all of them."""
+
+    def drip(client: socket.socket) -> None:
+        if bound:
+            _bind(client)
+        client.recv(1000)
+        for octet in (b"0\x81\xc8", *[b"\0"] * 40):
+            client.sendall(octet)
+            time.sleep(0.5)
+
+    assert _outage(open_directory, policy, drip, "timed out") < 5
+
+
+def test_an_answer_without_an_end_is_cut_off(open_directory: Open, policy: Policy) -> None:
+    """At 1 MiB, long before the time is over; the server is there, and others are looked up."""
+
+    def endless(client: socket.socket) -> None:
+        _bind(client)
+        number = _number(client.recv(1000))
+        for _ in range(10_000):
+            client.sendall(_message(number, b"d\x07\x04\x03a=b0\x00") * 1000)
+
+    assert _outage(open_directory, policy, endless, "larger than 1048576 octets", timeout_seconds=60) < 50
+
+
+def _outage(open_directory: Open, policy: Policy, talk: Callable[..., None], told: str, **changes: Any) -> float:
+    """Look up a login where somebody talks who is no directory; see it fail, and return how long that took."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_say, args=(listener, said), daemon=True)
+        thread = threading.Thread(target=_serve, args=(listener, talk), daemon=True)
         thread.start()
-        directory = open_directory(Port(listener.getsockname()[1]), timeout_seconds=1)
+        directory = open_directory(Port(listener.getsockname()[1]), **({"timeout_seconds": 1} | changes))
         began = time.monotonic()
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=told):
             directory.policy_for(policy, "acme-app")
-        assert time.monotonic() - began < 10
+        taken = time.monotonic() - began
         thread.join(10)
+    return taken
+
+
+def _serve(listener: socket.socket, talk: Callable[[socket.socket], None]) -> None:
+    client, _ = listener.accept()
+    with client, suppress(OSError):
+        talk(client)
+
+
+def _bind(client: socket.socket) -> None:
+    """Answer a bind with success."""
+    client.sendall(_message(_number(client.recv(1000)), b"a\x07\x0a\x01\x00\x04\x00\x04\x00"))
+
+
+def _number(request: bytes) -> bytes:
+    """Return the message ID as it is encoded; ldap3 counts on from one server to the next."""
+    at = 2 if request[1] < 0x80 else 2 + request[1] - 0x80
+    return request[at : at + 2 + request[at + 1]]
+
+
+def _message(number: bytes, operation: bytes) -> bytes:
+    return bytes([0x30, len(number + operation)]) + number + operation
 
 
 @dataclass(frozen=True)
@@ -322,14 +383,6 @@ class Port:
 
     port: int
     scheme: str = "ldap"
-
-
-def _say(listener: socket.socket, said: bytes) -> None:
-    client, _ = listener.accept()
-    with client:
-        client.recv(1000)
-        client.sendall(said)
-        time.sleep(0.2)
 
 
 def test_the_second_server_takes_over_and_hands_back(

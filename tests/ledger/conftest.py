@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 import pytest
 import redis
 
-from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Unmetered, connect
+from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Unmetered, Unsettled, connect
 from franking_policy.quotas import Charge, Quota
 from franking_policy.record import Record
 from franking_policy.source import BUILT_IN
 from franking_policy.windows import day, window
+
+Outcome = Granted | Exceeded | Duplicate | Unsettled | Unmetered
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ class Messages:
         """Return what a message costs under a quota of ``limit`` a day."""
         return Charge(Quota(limit, BUILT_IN), day(self.now, ZoneInfo("UTC")))
 
-    def commit(self, queue_id: str, *limits: int, account: str = "acme") -> Granted | Exceeded | Duplicate | Unmetered:
+    def commit(self, queue_id: str, *limits: int, account: str = "acme") -> Outcome:
         """Commit one, whose queue ID is its token too."""
         record = Record(
             queue_id=queue_id,
@@ -209,9 +211,12 @@ class Meter:
         today = self.now.date().isoformat()
         return Entry(record, self.charges(recipients, identity), token, 30, 30, today, changed.get("key", ""))
 
-    def send(self, recipients: int = 1, identity: str = "", **changed: Any) -> Any:
-        """Commit a message and return the outcome."""
-        return self.ledger.commit(self.entry(recipients, identity, **changed))
+    def send(self, recipients: int = 1, identity: str = "", *, answered: bool = True, **changed: Any) -> Any:
+        """Commit a message and return the outcome; ``answered`` says whether its client was told."""
+        outcome = self.ledger.commit(self.entry(recipients, identity, **changed))
+        if answered and isinstance(outcome, Granted):
+            self.ledger.settle(outcome)
+        return outcome
 
     def used(self, identity: str = "") -> list[int]:
         """Return what each window holds."""

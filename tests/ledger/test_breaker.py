@@ -22,6 +22,7 @@ from franking.ledger import (
 from franking.ledger.breaker import FAILURES, PROBE_SECONDS, Breaker, NotAsked, Outage
 from franking.metrics import Board
 from franking.watch import RedisWatch
+from franking_policy.record import Record
 
 TIMEOUT = 0.25
 AT_ONCE = 0.1
@@ -50,6 +51,10 @@ class Notes:
     def filled(self, _waiting: int) -> None:
         """Note it."""
         self.told.append("filled")
+
+    def lost(self, record: Record) -> None:
+        """Note it."""
+        self.told.append(f"lost {record.queue_id}")
 
 
 class Clock:

@@ -16,6 +16,7 @@ from redis.crc import key_slot
 from franking.ledger import Exceeded, Granted, Ledger, Unavailable, connect
 from franking.ledger.breaker import FAILURES, Outage
 from franking.ledger.where import Cluster, Where
+from franking_policy.record import Record
 
 TIMEOUT = 0.25
 
@@ -156,6 +157,9 @@ class Notes:
 
     def filled(self, _waiting: int) -> None:
         """Nothing of the kind is tried here."""
+
+    def lost(self, _record: Record) -> None:
+        """Nor of this."""
 
 
 def test_a_master_that_is_lost_is_an_outage_for_its_accounts_alone(

@@ -1,5 +1,6 @@
 """The same message twice: by a client that says so, by a caller that does not know better, and given back."""
 
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from franking.ledger import Duplicate, Exceeded, Granted, Ledger, Unavailable, connect, keys
+from franking.ledger import Duplicate, Exceeded, Granted, Ledger, Unavailable, Unsettled, connect, keys
 from franking_policy.quotas import Quota
 from franking_policy.source import BUILT_IN
 
@@ -67,7 +68,7 @@ def test_what_was_refused_has_not_used_its_key(meter: Any) -> None:
 
 
 def test_two_at_once_are_granted_once(redis_server: Any, meter: Any) -> None:
-    """As are fifty; all others are told of the one."""
+    """As are fifty; all others wait until it is known what becomes of the one."""
     meter.limit(replace(QUOTA, limit=100))
     entries = [meter.entry(key="order-1") for _ in range(50)]
     with ThreadPoolExecutor(50) as hosts:
@@ -75,7 +76,7 @@ def test_two_at_once_are_granted_once(redis_server: Any, meter: Any) -> None:
     granted = [one for one in outcomes if isinstance(one, Granted)]
 
     assert len(granted) == 1
-    assert {one.queue_id for one in outcomes if isinstance(one, Duplicate)} == {granted[0].entry.record.queue_id}
+    assert sum(isinstance(one, Unsettled) for one in outcomes) == 49
     assert meter.used() == [1]
 
 
@@ -97,6 +98,65 @@ def test_a_key_is_its_account_s(meter: Any) -> None:
     outcomes = [meter.send(key="order-1"), meter.send(key="order-1", account="other"), meter.send(key="Order-1")]
 
     assert [type(one) for one in outcomes] == [Granted] * 3
+
+
+def test_a_retry_waits_until_it_is_known_what_became_of_the_first(meter: Any) -> None:
+    """Counted is not accepted: whoever counted it may have died before its client was told."""
+    meter.limit(QUOTA)
+    first = meter.send(key="order-1", answered=False)
+    outcome = meter.send(key="order-1")
+    assert isinstance(outcome, Unsettled)
+    assert 290 < outcome.seconds <= 300
+    meter.ledger.settle(first)
+
+    assert meter.send(key="order-1").queue_id == first.entry.record.queue_id
+    assert meter.used() == [1]
+
+
+def test_a_retry_comes_in_the_stead_of_a_message_that_nobody_answers_for(meter: Any, redis_server: Any) -> None:
+    """Rarely twice, never lost; what the first one leaves behind does not touch the second one's key."""
+    meter.limit(QUOTA)
+    first = meter.send(key="order-1", answered=False)
+    name = keys.idempotency("acme", "order-1")
+    redis_server.client.hincrby(name, "at", -301)
+    second = meter.send(key="order-1")
+    assert isinstance(second, Granted)
+    meter.ledger.settle(first)
+    meter.ledger.release(first)
+
+    assert meter.send(key="order-1").queue_id == second.entry.record.queue_id
+    assert meter.used() == [1]
+
+
+def test_a_commit_whose_answer_never_came_swallows_no_retry(
+    meter: Any, redis_server: Any, eventually: Callable[[Callable[[], bool]], float]
+) -> None:
+    """A stalled Redis does it all the same, later; its client was told 451, and the retry is the one that counts."""
+    meter.limit(QUOTA)
+    meter.send()  # so that Redis knows the script
+    hasty = Ledger(connect(redis_server.url, 0.1))
+    redis_server.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(Unavailable):
+        hasty.commit(meter.entry(key="order-1"))
+    redis_server.process.send_signal(signal.SIGCONT)
+    eventually(lambda: redis_server.client.exists(keys.idempotency("acme", "order-1")) == 1)
+    assert isinstance(meter.send(key="order-1"), Unsettled)
+
+    def granted() -> bool:
+        hasty.tend()
+        return isinstance(meter.send(key="order-1"), Granted)
+
+    eventually(granted)
+    assert meter.used() == [2]
+
+
+def test_retries_without_end_fill_no_redis(meter: Any, redis_server: Any) -> None:
+    """They cost nothing, so few of them are recorded."""
+    meter.send(key="order-1", queue_id="A")
+    outcomes = [meter.send(key="order-1") for _ in range(100)]
+
+    assert all(isinstance(one, Duplicate) for one in outcomes)
+    assert sum(key.startswith(b"franking:v1:{acme}:message:") for key in redis_server.client.scan_iter()) == 21
 
 
 def test_messages_without_a_key_are_no_duplicates(meter: Any) -> None:

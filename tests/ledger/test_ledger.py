@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from franking.ledger import (
     Ledger,
     Unavailable,
     Unmetered,
+    Unsettled,
     breaker,
     connect,
     keys,
@@ -31,7 +33,7 @@ from franking_policy.windows import day
 NOW = datetime.now(UTC)
 TIMEOUT = 0.08
 
-Outcome = Granted | Exceeded | Duplicate | Unmetered
+Outcome = Granted | Exceeded | Duplicate | Unsettled | Unmetered
 
 
 def charge(limit: int) -> Charge:
@@ -104,7 +106,7 @@ def test_a_refused_message_is_neither_counted_nor_recorded(ledger: Ledger, commi
     commit("Q1", 1)
     commit("Q2", 1)
 
-    assert ledger.find("Q1", ["acme"]) == record("Q1")
+    assert ledger.find("Q1", ["acme"]) == replace(record("Q1"), charged=("messages:day:account window 1 1",))
     assert ledger.find("Q2", ["acme"]) is None
 
 

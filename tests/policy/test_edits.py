@@ -174,6 +174,7 @@ def test_the_record_holds_what_support_asks_for(acme: Account, message: MakeMess
         "verdict": "accepted",
         "event": "",
         "refused": (),
+        "charged": (),
         "duplicate_of": "",
     }
 

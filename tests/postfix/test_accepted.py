@@ -156,6 +156,7 @@ def test_the_record_says_what_became_of_a_message(stack: Any, mail: Mail) -> Non
         "event": "",
         "refused": [],
         "unmetered": False,
+        "charged": [],
         "duplicate_of": "",
     }
 

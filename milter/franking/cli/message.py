@@ -96,9 +96,16 @@ def as_text(record: Record) -> str:
         *(("option", f"{name}: {value}") for name, value in record.options.items()),
         ("size", f"{record.size} octets"),
         ("removed", ", ".join(record.removed) or "(nothing)"),
+        *(("charged", charged(one)) for one in record.charged),
         *(("reported", text) for text in record.reported),
         *([("duplicate", f"of {record.duplicate_of}, by its idempotency key")] if record.duplicate_of else []),
         *([("metered", "no: it was accepted while Redis was away, and counted later")] if record.unmetered else []),
         *(("discarded", f"{record.event}: {text}") for text in record.refused),
     ]
     return "\n".join(f"{name:<10}  {visible(value)}" for name, value in rows)
+
+
+def charged(text: str) -> str:
+    """Return one of `Record.charged` in words: `3 of recipients:hour:login, which had 500`."""
+    name, _, cost, limit = text.split(" ")
+    return f"{cost} of {name}, which had {limit}"

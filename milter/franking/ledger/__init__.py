@@ -3,7 +3,7 @@
 from franking.ledger.backlog import Direction, OnUnavailable
 from franking.ledger.breaker import Outage, Unavailable
 from franking.ledger.entry import Entry
-from franking.ledger.ledger import Duplicate, Exceeded, Granted, Ledger, Reached, Unmetered
+from franking.ledger.ledger import Duplicate, Exceeded, Granted, Ledger, Reached, Unmetered, Unsettled
 from franking.ledger.stores import connect
 from franking.ledger.where import Where
 
@@ -19,6 +19,7 @@ __all__ = [
     "Reached",
     "Unavailable",
     "Unmetered",
+    "Unsettled",
     "Where",
     "connect",
 ]

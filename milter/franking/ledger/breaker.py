@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
 
+from franking_policy.record import Record
+
 FAILURES = 3
 """Failures in a row that are an outage: one slow answer is none."""
 
@@ -23,6 +25,10 @@ PROBE_SECONDS = 1.0
 
 class Unavailable(Exception):
     """Redis could not be asked, or did not do what it was asked for."""
+
+
+class Disliked(Unavailable):
+    """Redis answers, and does not do what it was asked for: it dislikes a key of this one account."""
 
 
 class NotAsked(Unavailable):
@@ -54,6 +60,9 @@ class Watch(Protocol):
 
     def filled(self, waiting: int) -> None:
         """Take note that as many messages wait for it as may."""
+
+    def lost(self, record: Record) -> None:
+        """Take note that a message accepted without Redis can be neither counted nor recorded."""
 
 
 class Breaker:

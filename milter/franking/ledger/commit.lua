@@ -1,12 +1,13 @@
 -- Count one message in every window it is charged to, store its record and index it: all of it or nothing.
 --
--- KEYS[1]      the message: hash of `token` and `record`; expires
+-- KEYS[1]      the message: hash of `token`, `record` and `charged`, a line a charge; expires
 -- KEYS[2]      the account's index: sorted set of queue IDs by the time they were received (Unix seconds); expires
 -- KEYS[3]      queue IDs of the messages with this Message-ID: sorted set as the index, of the last 100; expires
 -- KEYS[4]      the account's overrides: hash of a quota's name to `limit until`, in Unix seconds; expires
 -- KEYS[5]      the account's counters that are in use: sorted set of their keys by when they expire; expires
 -- KEYS[6]      what the account sent each day: hash of a date and `/messages` or `/recipients`; expires
--- KEYS[7]      the idempotency key: `token queue-ID` of the message that had it first; expires. KEYS[1] if there is none
+-- KEYS[7]      the idempotency key: hash of `token` and `queue_id` of the message that had it first, `at` (Unix
+--              seconds), `settled` once its client has been told, and `retries`; expires. KEYS[1] if there is none
 -- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of `tat` and
 --              `rest`; expires
 -- ARGV[1]      token of this message, the same when the call is made again
@@ -25,12 +26,15 @@
 -- Reply: {1, {used...}, {limit...}, {n, threshold, used, limit, ...}}  granted: what each window holds now and may hold,
 --                             0 used of a rate, and thresholds reached; all empty if this very call was made before
 --        {0, n, used, limit}  refused: the n-th window has no room; of a rate `used` are the milliseconds to wait
---        {2, queue-ID}        not counted: another message had the idempotency key
+--        {2, queue-ID}        not counted: another message had the idempotency key, and its client was told 250
+--        {3, seconds}         refused: another message has it, and what became of that one is not known for as long
 --        {-1}                 refused: release.lua was here before us
 --
 -- Nothing else runs in Redis meanwhile: what was read is still so when it is added to.
 
 local COUNTERS, CHARGES, PER_CHARGE = 7, 13, 6
+local UNSETTLED = 300  -- seconds; whoever answers for a message longer ago is gone, and its retry comes in its stead
+local RETRIES = 20     -- that are recorded, or a client could fill Redis without being charged
 local charges = #KEYS - COUNTERS
 local function argument(n, offset) return ARGV[CHARGES + PER_CHARGE * (n - 1) + offset] end
 
@@ -45,10 +49,8 @@ end
 local function store(name, value)
   -- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
   redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
-  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of')  -- of another message, where queue IDs come again
-  if name then
-    redis.call('HSET', KEYS[1], name, value)
-  end
+  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of', 'charged')  -- of another message, where queue IDs come again
+  redis.call('HSET', KEYS[1], name, value)
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[5] - ARGV[6])
@@ -60,18 +62,26 @@ local function store(name, value)
   end
 end
 
-if ARGV[8] ~= '0' and ARGV[7] == '1' then
-  local first = redis.call('GET', KEYS[7])
-  if first then
-    local queue_id = string.match(first, ' (.*)$')
-    store('duplicate_of', queue_id)
-    return {2, queue_id}
-  end
-end
-
 local time = redis.call('TIME')
 local now = tonumber(time[1])
 local micros = now * 1000000 + tonumber(time[2])
+
+local first = {}
+if ARGV[8] ~= '0' then
+  first = redis.call('HMGET', KEYS[7], 'queue_id', 'settled', 'at')
+end
+if first[1] and ARGV[7] == '1' then
+  local left = UNSETTLED - (now - tonumber(first[3]))
+  if first[2] then
+    if redis.call('HINCRBY', KEYS[7], 'retries', 1) <= RETRIES then
+      store('duplicate_of', first[1])
+      redis.call('EXPIRE', KEYS[1], math.min(tonumber(ARGV[3]), tonumber(ARGV[8])))
+    end
+    return {2, first[1]}
+  elseif left > 0 then
+    return {3, left}
+  end
+end
 
 local overrides = {}
 if redis.call('EXISTS', KEYS[4]) == 1 then
@@ -116,8 +126,11 @@ for n = 1, charges do
   end
 end
 
-local reached = {}
-store()
+local reached, charged = {}, {}
+for n = 1, charges do
+  charged[n] = table.concat({argument(n, 5), argument(n, 0), argument(n, 2), string.format('%.0f', limits[n])}, ' ')
+end
+store('charged', table.concat(charged, '\n'))
 for n = 1, charges do
   local key, cost = KEYS[COUNTERS + n], tonumber(argument(n, 2))
   if tats[n] then
@@ -161,7 +174,12 @@ if ARGV[11] ~= '0' then
     end
   end
 end
-if ARGV[8] ~= '0' then
-  redis.call('SET', KEYS[7], ARGV[1] .. ' ' .. ARGV[4], 'EX', ARGV[8], 'NX')
+if ARGV[8] ~= '0' and (ARGV[7] == '1' or not first[1]) then
+  redis.call('DEL', KEYS[7])
+  redis.call('HSET', KEYS[7], 'token', ARGV[1], 'queue_id', ARGV[4], 'at', now)
+  if ARGV[7] ~= '1' then
+    redis.call('HSET', KEYS[7], 'settled', 1)
+  end
+  redis.call('EXPIRE', KEYS[7], ARGV[8])
 end
 return {1, used, limits, reached}

@@ -72,8 +72,7 @@ class Entry:
     @property
     def to_release(self) -> list[str | int]:
         """Return the arguments of release.lua."""
-        returned = (value for charge in self.charges for value in _to_commit(charge)[:3])
-        return [self.token, DAY, self.record.queue_id, self.day, *self._tallied, *returned]
+        return [self.token, DAY, self.record.queue_id, self.day, *self._tallied]
 
     @property
     def _tallied(self) -> tuple[int, int]:

@@ -19,7 +19,7 @@ import redis
 
 from franking.ledger import keys, recent
 from franking.ledger.backlog import PUT_OFF, Backlog, OnUnavailable
-from franking.ledger.breaker import Breaker, NotAsked, Outage, Unavailable, Watch
+from franking.ledger.breaker import Breaker, Disliked, NotAsked, Outage, Unavailable, Watch
 from franking.ledger.entry import Entry
 from franking.ledger.failures import is_outage, reason
 from franking.ledger.reading import each
@@ -86,6 +86,14 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A message was not counted: another one has its idempotency key, and nobody knows yet what became of that one."""
+
+    seconds: int
+    """After which its retry comes in its stead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unmetered:
     """A message is accepted although Redis is away; it is counted and recorded later."""
 
@@ -99,6 +107,8 @@ class _Silent:
     def ended(self, _outage: Outage) -> None: ...
 
     def filled(self, _waiting: int) -> None: ...
+
+    def lost(self, _record: Record) -> None: ...
 
 
 class Ledger:
@@ -115,11 +125,13 @@ class Ledger:
         self._settling = Lock()
         self._commit = Script("commit.lua")
         self._release = Script("release.lua")
+        self._settlement = Script("settle.lua")
+        self._unsettled: deque[Entry] = deque(maxlen=MOST_OWED)
         self._owed: deque[Entry] = deque(maxlen=MOST_OWED)
         self._full: dict[str, tuple[Exceeded, float]] = {}
         self._paying = Lock()
 
-    def commit(self, entry: Entry) -> Granted | Exceeded | Duplicate | Unmetered:
+    def commit(self, entry: Entry) -> Granted | Exceeded | Duplicate | Unsettled | Unmetered:
         """Count a message against all its charges and keep its record, or do neither.
 
         Raises Unavailable where a message without Redis is to be put off.
@@ -137,6 +149,8 @@ class Ledger:
                 return self._remember(Exceeded(entry.charges[index - 1], used, limit), entry.record.account)
             case 2:
                 return Duplicate(entry, rest[0].decode())
+            case 3:
+                return Unsettled(rest[0])
             case _:
                 raise Unavailable("the message was given back before it was counted")
 
@@ -156,7 +170,7 @@ class Ledger:
     def _without_redis(self, entry: Entry, error: Unavailable) -> Unmetered:
         """Accept the message as it is, or raise ``error``."""
         breaker = self._breaker(entry.names[0])
-        if self._on_unavailable.accepts(entry.charges) and self._backlog.add(entry):
+        if not isinstance(error, Disliked) and self._on_unavailable.accepts(entry.charges) and self._backlog.add(entry):
             if self._backlog.full:
                 self._watch.filled(len(self._backlog))
             breaker.let_pass()
@@ -175,9 +189,9 @@ class Ledger:
         except redis.RedisError as error:
             if is_outage(error):
                 breaker.failed(reason(error))
-            else:
-                breaker.succeeded()
-            raise Unavailable(reason(error)) from error
+                raise Unavailable(reason(error)) from error
+            breaker.succeeded()
+            raise Disliked(reason(error)) from error
         breaker.succeeded()
         return found
 
@@ -191,6 +205,22 @@ class Ledger:
         self._full[account] = (full, time.monotonic() + KNOWN_FULL_SECONDS)
         return full
 
+    def settle(self, granted: Granted) -> None:
+        """Let retries of a message know that its client is told 250: now if Redis answers, else when it does again."""
+        if granted.entry.idempotency_key:
+            self._unsettled.append(granted.entry)
+            self._settle_keys()
+
+    def _settle_keys(self) -> None:
+        for entry in [self._unsettled.popleft() for _ in range(len(self._unsettled))]:
+            key = keys.idempotency(entry.record.account, entry.idempotency_key)
+            try:
+                self._ask(key, lambda client, key=key, token=entry.token: self._settlement.run(client, [key], [token]))  # type: ignore[misc]
+            except Disliked:
+                continue
+            except Unavailable:
+                self._unsettled.append(entry)
+
     def release(self, outcome: Granted | Duplicate | Unmetered) -> None:
         """Give back a message that is not accepted after all: now if Redis answers, else when it does again."""
         self._backlog.withdraw(outcome.entry.token)
@@ -203,11 +233,13 @@ class Ledger:
             if breaker.failing:
                 self._probe(shard, breaker)
         self._settle()
+        self._settle_keys()
         self._pay_back()
 
     def close(self) -> list[Record]:
         """Try once more to write what waits; return the records that are lost."""
         self._settle()
+        self._settle_keys()
         return [entry.record for entry in self._backlog.take()]
 
     def _probe(self, shard: str, breaker: Breaker) -> None:
@@ -221,14 +253,19 @@ class Ledger:
     def _settle(self) -> None:
         """Count and record what was accepted without Redis; whatever it does not take waits on."""
         with self._settling:
-            waiting = []
-            for entry in self._backlog.take():
-                late = replace(entry, record=replace(entry.record, unmetered=True), limited=False)
-                try:
-                    self._count(late)
-                except Unavailable:
-                    waiting.append(entry)
-            self._backlog.keep(waiting)
+            left, waiting = deque(self._backlog.take()), []
+            try:
+                while left:
+                    late = replace(left[0], record=replace(left[0].record, unmetered=True), limited=False)
+                    try:
+                        self._count(late)
+                    except Disliked:
+                        self._watch.lost(late.record)
+                    except Unavailable:
+                        waiting.append(left[0])
+                    left.popleft()
+            finally:
+                self._backlog.keep([*waiting, *left])
 
     def known_full(self, account: str, charges: tuple[Charge, ...]) -> Exceeded | None:
         """Return the one of ``charges`` that Redis said a moment ago has no room, without asking it again.
@@ -302,6 +339,8 @@ class Ledger:
         names = owed.names
         try:
             self._ask(names[0], lambda client: self._release.run(client, names, owed.to_release))
+        except Disliked:
+            return  # it would be so for ever
         except Unavailable:
             self._owed.append(owed)
 

@@ -14,15 +14,15 @@ def records(store: Store, names: Iterable[str]) -> Iterator[tuple[str, Record]]:
 
     Raises Unavailable.
     """
-    for name, (stored, duplicate_of) in each(
-        store, names, lambda target, key: target.hmget(key, "record", "duplicate_of")
+    for name, (stored, duplicate_of, charged) in each(
+        store, names, lambda target, key: target.hmget(key, "record", "duplicate_of", "charged")
     ):
         if stored:
-            yield name, _record(stored, duplicate_of)
+            yield name, _record(stored, duplicate_of, charged or b"")
 
 
-def _record(stored: bytes, duplicate_of: bytes | None) -> Record:
-    record = Record.from_json(json.loads(stored))
+def _record(stored: bytes, duplicate_of: bytes | None, charged: bytes) -> Record:
+    record = replace(Record.from_json(json.loads(stored)), charged=tuple(charged.decode().splitlines()))
     if duplicate_of is None:
         return record
     return replace(record, verdict="duplicate", duplicate_of=duplicate_of.decode())

@@ -6,11 +6,10 @@
 -- ARGV[3]      queue ID
 -- ARGV[4]      date of the message
 -- ARGV[5, 6]   messages and recipients that were added to what the account sent that day
--- ARGV[7..]    for each charge: `window` or `rate`; limit; cost
 --
 -- Reply: 1 if something was given back, 0 if there was nothing.
 
-local COUNTERS, CHARGES, PER_CHARGE = 7, 7, 3
+local COUNTERS = 7
 
 local function give_back(key, field, amount)
   if redis.call('HINCRBY', key, field, 0 - amount) < 0 then
@@ -18,12 +17,15 @@ local function give_back(key, field, amount)
   end
 end
 
-local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of')
+local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged')
 local mine = state[1] == ARGV[1]
 if mine then
-  for n = 1, (state[2] and 0 or #KEYS - COUNTERS) do
-    local first = CHARGES + PER_CHARGE * (n - 1)
-    local key, kind, limit, cost = KEYS[COUNTERS + n], ARGV[first], tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2])
+  local n = 0
+  -- By what was charged, and by the limit that was in force.
+  for kind, cost, limit in string.gmatch(state[3] or '', '%S+ (%l+) (%d+) (%d+)') do
+    n = n + 1
+    local key = KEYS[COUNTERS + n]
+    cost, limit = tonumber(cost), math.max(tonumber(limit), 1)
     if redis.call('EXISTS', key) == 1 then
       if kind == 'rate' then
         local kept = redis.call('HMGET', key, 'tat', 'rest')
@@ -39,7 +41,7 @@ if mine then
     give_back(KEYS[6], ARGV[4] .. '/messages', ARGV[5])
     give_back(KEYS[6], ARGV[4] .. '/recipients', ARGV[6])
   end
-  if KEYS[7] ~= KEYS[1] and redis.call('GET', KEYS[7]) == ARGV[1] .. ' ' .. ARGV[3] then
+  if KEYS[7] ~= KEYS[1] and redis.call('HGET', KEYS[7], 'token') == ARGV[1] then
     redis.call('DEL', KEYS[7])
   end
   redis.call('DEL', KEYS[1])

@@ -12,7 +12,7 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
-SCRIPTS = ("commit.lua", "release.lua", "override.lua", "reset.lua")
+SCRIPTS = ("commit.lua", "release.lua", "settle.lua", "override.lua", "reset.lua")
 
 TEXTS = {name: files("franking.ledger").joinpath(name).read_text() for name in SCRIPTS}
 """Read with the code: a worker that is started when a new version is installed, but not running yet, needs the old."""
