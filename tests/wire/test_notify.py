@@ -2,9 +2,11 @@
 
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,6 +68,12 @@ class Told:
     notifier: Notifier
     failed: list[tuple[Notice, str]]
 
+    @classmethod
+    def by(cls, *pauses: float, patience: float = 10) -> "Told":
+        """Return one that waits for so many seconds before each further try."""
+        failed: list[tuple[Notice, str]] = []
+        return cls(Notifier(lambda notice, reason: failed.append((notice, reason)), pauses, patience), failed)
+
     def tell(self, command: object = "", webhook: str = "") -> None:
         """Tell the event."""
         self.notifier.tell(Notice(EVENT, str(command), webhook))
@@ -79,8 +87,7 @@ class Told:
 @pytest.fixture
 def told() -> Iterator[Told]:
     """Return a notifier that tries four times in all, in quick succession."""
-    failed: list[tuple[Notice, str]] = []
-    told = Told(Notifier(lambda notice, reason: failed.append((notice, reason)), (0.05, 0.05, 0.05)), failed)
+    told = Told.by(0.05, 0.05, 0.05)
     yield told
     told.notifier.close(1)
 
@@ -123,9 +130,9 @@ def test_both_are_told_and_neither_for_the_other(
 ) -> None:
     """A program that fails keeps no webhook from its event."""
     told.tell(program("exit 3"), hook.url)
-    eventually(lambda: bool(hook.requests))
+    eventually(lambda: bool(hook.requests and told.failed))
 
-    assert len(told.failed) == 1
+    assert len(told.failed) == len(hook.requests) == 1
     assert re.search("exit status 3", told.reasons[0])
 
 
@@ -135,11 +142,10 @@ def test_what_fails_is_tried_again(
     """Until it succeeds, and no longer."""
     hook.answers = [b"HTTP/1.0 503 Later\r\n\r\n", b"", b"garbage\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"]
     told.tell(program("echo >> tries; test $(wc -l < tries) = 3 && touch done"), hook.url)
-    eventually(lambda: len(hook.requests) == 4)
+    eventually(lambda: len(hook.requests) == 4 and (directory / "done").exists())
     told.tell(webhook=hook.url)
     eventually(lambda: len(hook.requests) == 5)
 
-    assert (directory / "done").exists()
     assert (directory / "tries").read_text() == "\n" * 3
     assert told.failed == []
 
@@ -170,14 +176,97 @@ def test_the_next_event_is_told_after_one_that_failed(told: Told, hook: Hook, ev
     for broken in (("/nowhere", ""), ("/etc/passwd", ""), ("", "http://127.0.0.1:1/"), ("", "http://[")):
         told.tell(*broken)
     told.tell(webhook=hook.url)
-    eventually(lambda: bool(hook.requests))
+    eventually(lambda: bool(hook.requests) and len(told.failed) == 4)
 
-    assert [reason.split(":")[0] for reason in told.reasons] == [
+    assert sorted(reason.split(":")[0] for reason in told.reasons) == [
         "FileNotFoundError",
         "PermissionError",
         "URLError",
         "ValueError",
     ]
+
+
+def test_others_are_told_while_one_waits_for_its_next_try(hook: Hook, eventually: Eventually) -> None:
+    """An account's dead webhook is no other's matter; a stop tries it once more, and says what became of it."""
+    patient = Told.by(300)
+    patient.tell(webhook="http://127.0.0.1:1/")
+    for _ in range(3):
+        patient.tell(webhook=hook.url)
+    eventually(lambda: len(hook.requests) == 3)
+    assert patient.failed == []
+    started = time.monotonic()
+    patient.notifier.close(20)
+
+    assert time.monotonic() - started < 10
+    assert [(notice.webhook, reason[:9]) for notice, reason in patient.failed] == [("http://127.0.0.1:1/", "URLError:")]
+
+
+def test_a_stop_tries_again_what_has_failed_before(program: Callable[[str], Path], directory: Path) -> None:
+    """At once, not when it would be due."""
+    patient = Told.by(300)
+    patient.tell(program("echo >> tries; test $(wc -l < tries) = 2"))
+    deadline = time.monotonic() + 20
+    while not (directory / "tries").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)  # until the program has ended
+    patient.notifier.close(20)
+
+    assert (directory / "tries").read_text() == "\n" * 2
+    assert patient.failed == []
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """Return the URL of a server that answers 200, or as in TLS, and with an octet every tenth of a second then."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=drip, args=[client], daemon=True).start()
+
+    def drip(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            tls = client.recv(1) == b"\x16"
+            client.sendall(b"\x16\x03\x03\x40\x00" if tls else b"HTTP/1.1 200 OK\r\nX-Drip: ")
+            while True:
+                client.sendall(b"x")
+                time.sleep(0.1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_drips_has_its_seconds_and_no_more(
+    dripping: str, hook: Hook, eventually: Eventually, scheme: str
+) -> None:
+    """Each octet comes in time, the answer or the handshake never; what is behind it in line is told."""
+    hasty = Told.by(patience=0.5)
+    hasty.tell(webhook=dripping.replace("http", scheme))
+    hasty.tell(webhook=hook.url)
+    eventually(lambda: bool(hook.requests))
+    hasty.notifier.close(5)
+
+    assert hasty.reasons == ["TimeoutError: no answer within 0.5 seconds"]
+    assert all(
+        thread.name != "notifier" and not isinstance(thread, threading.Timer) for thread in threading.enumerate()
+    )
+
+
+def test_a_program_has_its_seconds_too(program: Callable[[str], Path], eventually: Eventually) -> None:
+    """Then it is killed."""
+    hasty = Told.by(patience=0.5)
+    hasty.tell(program("exec sleep 60"))
+    eventually(lambda: bool(hasty.failed))
+    hasty.notifier.close(5)
+
+    assert hasty.reasons[0].startswith("TimeoutExpired: ")
 
 
 def test_a_program_that_leaves_something_running_is_told_once(
