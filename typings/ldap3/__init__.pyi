@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Sequence
-from socket import socket
 from typing import Any
 
 ANONYMOUS: str
@@ -17,12 +16,12 @@ class Tls:
     def wrap_socket(self, connection: Connection, do_handshake: bool = False) -> None: ...
 
 class Server:
-    def __init__(
-        self, host: str, port: int, *, use_ssl: bool, get_info: str, tls: Tls, connect_timeout: float
-    ) -> None: ...
+    @property
+    def address_info(self) -> list[Any]: ...
+    def __init__(self, host: str, port: int, *, use_ssl: bool, get_info: str, tls: Tls) -> None: ...
 
 class Connection:
-    socket: socket
+    socket: Any
     result: dict[str, Any]
     response: list[dict[str, Any]] | None
     def __init__(
@@ -32,7 +31,6 @@ class Connection:
         password: str | None,
         *,
         authentication: str,
-        receive_timeout: int,
         auto_referrals: bool,
         check_names: bool,
         read_only: bool,

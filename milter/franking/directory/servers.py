@@ -17,6 +17,7 @@ from typing import Any
 import ldap3
 from ldap3.core.exceptions import LDAPException
 
+from franking.directory.bounded import Bounded, Deadline, TooLarge
 from franking.directory.settings import LdapSettings, Server
 from franking.ledger import Unavailable
 
@@ -92,7 +93,7 @@ class Servers:
                 continue
             try:
                 return self._entries(state, base, written, scope)
-            except _Refused as error:  # it is there, and will not say; another one may
+            except (_Refused, TooLarge) as error:  # it is there, and will not say; another one may
                 said.append(f"{state.server}: {error}")
             except Exception as error:  # noqa: BLE001  # ldap3 raises whatever it trips over in what is no LDAP
                 self._failed(state, error)
@@ -114,13 +115,17 @@ class Servers:
         return [_entry(one) for one in response or () if one["type"] == "searchResEntry"]
 
     def _searched(self, state: _State, base: str, written: str, scope: str) -> Any:
-        """Return a connection with the answer in it; one that lay idle may have been hung up, so another is tried."""
-        began = time.monotonic()
+        """Return a connection with the answer in it; one that lay idle may have been hung up, so another is tried.
+
+        All of it, from the connection to the last octet of the answer, has one deadline.
+        """
+        deadline = Deadline(self._settings.timeout_seconds)
         while True:
             connection = _popped(state.idle)
             fresh = connection is None
-            connection = connection or self._connect(state.server)
+            connection = connection or self._connect(state.server, deadline)
             try:
+                connection.socket.begin(deadline)
                 connection.search(
                     base,
                     written,
@@ -130,36 +135,38 @@ class Servers:
                     size_limit=MOST,
                     time_limit=self._settings.timeout_seconds,
                 )
-            except Exception:
+            except Exception as error:
                 _hang_up(connection)
-                if fresh or time.monotonic() - began >= self._settings.timeout_seconds:
+                if fresh or isinstance(error, TooLarge) or deadline.passed:
                     raise
             else:
                 return connection
 
-    def _connect(self, server: Server) -> Any:
+    def _connect(self, server: Server, deadline: Deadline) -> Any:
         settings = self._settings
-        where = ldap3.Server(
+        where = _Server(
             server.host,
             server.port,
             use_ssl=server.tls,
             get_info=ldap3.NONE,
-            tls=_Tls(settings, server.host),
-            connect_timeout=settings.timeout_seconds,
+            tls=_Tls(settings, server.host, deadline),
         )
+        where.deadline = deadline
         password = _password(settings)
         connection = ldap3.Connection(
             where,
             settings.bind_dn or None,
             password,
             authentication=ldap3.SIMPLE if settings.bind_dn else ldap3.ANONYMOUS,
-            receive_timeout=settings.timeout_seconds,
             auto_referrals=False,
             check_names=False,
             read_only=True,
         )
         try:
-            _bind(connection, starttls=settings.starttls and not server.tls)
+            _bind(connection, deadline, starttls=settings.starttls and not server.tls)
+        except TooLarge as error:  # nothing that binds says so much
+            _hang_up(connection)
+            raise LDAPException(str(error)) from error
         except BaseException:
             _hang_up(connection)
             raise
@@ -196,7 +203,7 @@ class Servers:
         while connection := _popped(state.idle):
             _hang_up(connection)
         try:
-            state.idle.append(self._connect(state.server))
+            state.idle.append(self._connect(state.server, Deadline(self._settings.timeout_seconds)))
         except Exception:  # noqa: BLE001  # as above; it is tried again
             return
         with self._lock:
@@ -209,20 +216,39 @@ class _Refused(Exception):
     """A server answered, and has nothing to say."""
 
 
+class _Server(ldap3.Server):
+    """A server whose addresses share what is left of the time, so that one that is dead leaves some to the next."""
+
+    deadline: Deadline | None = None
+
+    @property
+    def connect_timeout(self) -> float | None:
+        return self.deadline.left / max(1, len(self.address_info)) if self.deadline else None
+
+    @connect_timeout.setter
+    def connect_timeout(self, _seconds: float | None) -> None:
+        """Ignore what ldap3 sets at first."""
+
+
 class _Tls(ldap3.Tls):
     """TLS as the standard library does it by default, names checked by OpenSSL: ldap3 would check them itself."""
 
-    def __init__(self, settings: LdapSettings, host: str) -> None:
+    def __init__(self, settings: LdapSettings, host: str, deadline: Deadline) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED if settings.verify else ssl.CERT_NONE)
         self._settings = settings
         self._host = host
+        self._deadline = deadline
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
         context = ssl.create_default_context(cafile=self._settings.ca_file)
         if not self._settings.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        connection.socket = context.wrap_socket(connection.socket, server_hostname=self._host)
+        bounded = isinstance(connection.socket, Bounded)
+        plain = connection.socket.plain if bounded else connection.socket
+        plain.settimeout(self._deadline.left)
+        wrapped = context.wrap_socket(plain, server_hostname=self._host)
+        connection.socket = Bounded(wrapped, self._deadline) if bounded else wrapped
 
 
 def _password(settings: LdapSettings) -> str | None:
@@ -234,8 +260,9 @@ def _password(settings: LdapSettings) -> str | None:
     return lines[0]
 
 
-def _bind(connection: Any, *, starttls: bool) -> None:
+def _bind(connection: Any, deadline: Deadline, *, starttls: bool) -> None:
     connection.open()
+    connection.socket = Bounded(connection.socket, deadline)
     if starttls:
         connection.start_tls()
     if not connection.bind():

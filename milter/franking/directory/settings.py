@@ -47,7 +47,7 @@ class LdapSettings:
     attributes: Mapping[str, str]
     """The attribute for each name of `ATTRIBUTES`."""
     timeout_seconds: int
-    """For a connection, and for each answer."""
+    """For a question to a server, from the connection to the end of the answer."""
     ttl_seconds: int
     negative_ttl_seconds: int
     stale_seconds: int
@@ -165,7 +165,7 @@ LDAP = Table(
             "which attribute holds what; an entry without one of them has that from the policy's defaults and profiles",
         ),
         "timeout_seconds": Key(
-            Whole(1, 60), "seconds to wait for a connection, and for each answer of a server (default 3)"
+            Whole(1, 60), "seconds for a question to a server: connection, TLS, bind and answer together (default 3)"
         ),
         "ttl_seconds": Key(
             Whole(1, 86_400), "after this many seconds at most a change in the directory is in force (default 300)"
