@@ -16,6 +16,7 @@ def warnings(written: Written) -> Iterable[Problem]:
     for name, account in written.accounts:
         yield from _of_account(written, name, account)
         yield from _idle(written, account)
+        yield from _unlimited(written, account)
         yield from inert(written, name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
@@ -69,6 +70,18 @@ def _idle(written: Written, account: Value) -> Iterable[Problem]:
         said = [usual, *(word.what for layer in layers if (word := _inner(layer, name, by)))]
         if own and needed not in (said[-1], *(word.what for layer in narrower if (word := _inner(layer, name, by)))):
             yield Problem(own.place, f"`{key}` has no effect where `{by}` is `{said[-1]}`")
+
+
+def _unlimited(written: Written, account: Value) -> Iterable[Problem]:
+    """Yield domains with as many counters as a client likes, where no other quota counts them together."""
+    layers = [*written.broader(account), account]
+    quotas = [members(layer, "quotas") for layer in layers if layer.get("quotas")]
+    scopes = {scope.what if (scope := quota.get("of")) else "account" for quota in (quotas[-1] if quotas else ())}
+    inherited = [said.what for layer in layers if (said := layer.get("subdomains"))]
+    for name, below, place in domains(account) if scopes == {"domain"} else ():
+        if inherited[-1:] == [True] if below is None else below:
+            message = f"nothing is limited: with `of: domain` alone each name below `{name}` has its own counter"
+            yield Problem(place, message)
 
 
 def _inner(layer: Value, table: str, key: str) -> Value | None:

@@ -54,6 +54,35 @@ def test_what_is_hardly_meant_is_told(text: str, warnings: list[str]) -> None:
     assert [str(warning) for warning in policy.warnings] == [f"a.yaml:{warning}" for warning in warnings]
 
 
+BY_DOMAIN = "quotas: [{messages: 5, per: day, of: domain}"
+BELOW = "domains: [{name: a.example, subdomains: true}, b.example]"
+UNLIMITED = "nothing is limited: with `of: domain` alone each name below `a.example` has its own counter"
+
+
+@pytest.mark.parametrize(
+    ("defaults", "account", "warnings"),
+    [
+        ("{}", f"{BELOW}, {BY_DOMAIN}]", [f"3:33: {UNLIMITED}"]),
+        (f"{{{BY_DOMAIN}]}}", BELOW, [f"3:33: {UNLIMITED}"]),
+        ("{subdomains: true}", f"domains: [a.example, {{name: b.example, subdomains: false}}], {BY_DOMAIN}]", None),
+        ("{}", f"{BELOW}, {BY_DOMAIN}, {{messages: 9, per: day}}]", []),
+        (f"{{{BY_DOMAIN}]}}", f"{BELOW}, quotas: [{{messages: 9, per: day}}]", []),
+        (f"{{{BY_DOMAIN}]}}", f"{BELOW}, quotas: []", []),
+        ("{}", f"domains: [a.example], {BY_DOMAIN}]", []),
+        ("{}", BELOW, []),
+    ],
+)
+def test_a_quota_that_a_client_escapes_by_subdomains_is_warned_of(
+    defaults: str, account: str, warnings: list[str] | None
+) -> None:
+    """None that anything else counts, too; what is said of all domains holds for those that say nothing."""
+    text = f"version: 1\ndefaults: {defaults}\naccounts: {{a: {{{account}, logins: {{l: {{}}}}}}}}\n"
+    policy = load([("a.yaml", text.encode())])
+
+    expected = [f"3:26: {UNLIMITED}"] if warnings is None else warnings
+    assert [str(warning) for warning in policy.warnings] == [f"a.yaml:{warning}" for warning in expected]
+
+
 def accounts_warnings(settings: str, login: str = "{}", defaults: str = "{}") -> list[str]:
     """Return the warnings of an account with ``settings``, but for those that every option has."""
     text = f"version: 1\ndefaults: {defaults}\naccounts:\n  a:\n    domains: [a.example]\n    logins: {{l: {login}}}\n"
