@@ -58,7 +58,9 @@ def run(config: Config) -> int:
     try:
         with _signals() as (signalled, alarm), Control(config) as control:
             of_ldap = config.ldap.warnings if config.ldap else ()
-            for warning in (*policy.warnings, *redis_settings.warnings(config.file, config.redis), *of_ldap):
+            of_redis = redis_settings.warnings(config.file, config.redis)
+            halves = redis_settings.half_accepted(config.on_unavailable)
+            for warning in (*policy.warnings, *of_redis, *halves, *of_ldap):
                 log.warning("%s", warning)
             log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
             parent = Parent(config, policy, signalled, alarm, control, metrics)

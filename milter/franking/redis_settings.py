@@ -163,6 +163,13 @@ def warnings(config_file: Path, where: Where) -> list[str]:
     ]
 
 
+def half_accepted(unavailable: OnUnavailable) -> list[str]:
+    """Return what a person should know who lets mail pass without its quota, and not without its record."""
+    if (unavailable.quota, unavailable.record) != (Direction.ACCEPT, Direction.TEMPFAIL):
+        return []
+    return ["`on_unavailable: {quota: accept}` does nothing while `record` is `tempfail`: every message is recorded"]
+
+
 def where(table: Value | None, base: Path) -> Where:
     """Return where Redis is; relative paths are relative to ``base``."""
     if table is None:

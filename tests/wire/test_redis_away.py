@@ -119,6 +119,18 @@ def test_mistakes_are_told_at_once_and_where_they_are(daemon: Any) -> None:
     assert daemon.log.replace(f"{daemon.directory}/", "") == REPORT
 
 
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [("{quota: accept}", 1), ("{quota: accept, record: accept}", 0), ("{record: accept}", 0), ("tempfail", 0)],
+)
+def test_half_an_acceptance_is_warned_of(daemon: Any, said: str, warned: int) -> None:
+    """Without its record no message passes, whatever holds for its quota."""
+    daemon.configure(on_unavailable=said)
+    daemon.start()
+
+    assert daemon.log.count("`on_unavailable: {quota: accept}` does nothing while `record` is `tempfail`") == warned
+
+
 def test_a_password_file_that_is_not_there_ends_the_daemon_at_once(daemon: Any) -> None:
     """Before any mail."""
     daemon.configure(redis="{url: 'redis://127.0.0.1', password_file: nowhere}")
