@@ -12,6 +12,7 @@ from franking import config
 from franking.cli import quota_change
 from franking.cli.accounts import account_name, known_account
 from franking.cli.bars import Bars, bars_of
+from franking.cli.directory import with_directory
 from franking.cli.patience import PATIENCE
 from franking.cli.quota_text import account_as_json, account_as_text, history_as_text, percent_as_text, words
 from franking.ledger import connect
@@ -120,14 +121,16 @@ def _days(text: str) -> int:
     return days
 
 
-def _opened(options: argparse.Namespace) -> tuple[Policy, Store]:
+def _opened(options: argparse.Namespace, account: str = "") -> tuple[Policy, Store]:
+    """Return the policy, with the account called ``account`` if it is in the directory alone, and Redis."""
     settings = config.load(options.config)
-    return load_directory(settings.policy), connect(settings.redis, PATIENCE)
+    policy = with_directory(load_directory(settings.policy), settings.ldap, account=account)
+    return policy, connect(settings.redis, PATIENCE)
 
 
 def run_show(options: argparse.Namespace) -> int:
     """Print the quotas and return the exit status."""
-    policy, store = _opened(options)
+    policy, store = _opened(options, options.account or "")
     accounts = [known_account(policy, options.account)] if options.account else list(policy.accounts.values())
     now, bars = datetime.now(UTC), bars_of(sys.stdout)
     found = usages(store, policy, accounts, now)
@@ -224,7 +227,7 @@ def _busiest_as_text(busiest: list[tuple[int, str]], unit: str, bars: Bars) -> l
 
 def run_history(options: argparse.Namespace) -> int:
     """Print the chart and return the exit status."""
-    policy, store = _opened(options)
+    policy, store = _opened(options, options.account)
     account = policy.accounts.get(options.account)
     zone = account.timezone.value if account else UTC
     days = last_days(datetime.now(UTC).astimezone(zone).date(), options.days)

@@ -10,6 +10,7 @@ from typing import Any
 
 from franking import config
 from franking.cli.accounts import account_name, known_account, refuse
+from franking.cli.directory import with_directory
 from franking.cli.patience import PATIENCE
 from franking.cli.quota_text import words
 from franking.cli.times import absolute, moment, span, until
@@ -104,7 +105,8 @@ def run_set(options: argparse.Namespace) -> int:
 
 def _opened(options: argparse.Namespace) -> tuple[Policy, Store]:
     settings = config.load(options.config)
-    return load_directory(settings.policy), connect(settings.redis, PATIENCE)
+    policy = with_directory(load_directory(settings.policy), settings.ldap, account=options.account)
+    return policy, connect(settings.redis, PATIENCE)
 
 
 def _set(store: Store, account: Account, quota: Quota, limit: int, options: argparse.Namespace) -> int:
