@@ -97,11 +97,13 @@ class Desk:
         passed = decide(account, message)
         assert isinstance(passed, Accept | Discard), passed
         account = account.streams.get(passed.record.stream, account)
-        charges, key = (passed.charges, passed.idempotency_key) if isinstance(passed, Accept) else ((), "")
-        today = day(now, account.timezone.value).name
-        return Ledger(self.store).commit(
-            Entry(passed.record, charges, message.token, account.record_days.value, 30, today, key)
-        )
+        key = passed.idempotency_key if isinstance(passed, Accept) else ""
+        today, ledger = day(now, account.timezone.value).name, Ledger(self.store)
+        days = account.record_days.value
+        outcome = ledger.commit(Entry(passed.record, passed.charges, message.token, days, 30, today, key))
+        if isinstance(outcome, Granted):
+            ledger.settle(outcome)
+        return outcome
 
 
 @pytest.fixture

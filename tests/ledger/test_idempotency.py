@@ -133,8 +133,8 @@ def test_a_commit_whose_answer_never_came_swallows_no_retry(
 ) -> None:
     """A stalled Redis does it all the same, later; its client was told 451, and the retry is the one that counts."""
     meter.limit(QUOTA)
-    meter.send()  # so that Redis knows the script
     hasty = Ledger(connect(redis_server.url, 0.1))
+    hasty.commit(meter.entry())  # so that it is connected, and Redis knows the script
     redis_server.process.send_signal(signal.SIGSTOP)
     with pytest.raises(Unavailable):
         hasty.commit(meter.entry(key="order-1"))
