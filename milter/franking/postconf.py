@@ -15,6 +15,9 @@ from pathlib import Path
 TAKES_MAIL = "smtpd"
 """The program of a service that receives mail by SMTP."""
 
+POSTSCREEN_PORT = 25
+"""Where postscreen(8) listens, which hands connections over to a service of type `pass`."""
+
 
 class PostconfError(Exception):
     """Postconf is missing, or does not like what it was given; the text says what it said."""
@@ -40,7 +43,9 @@ class Service:
 
     @property
     def port(self) -> int:
-        """Return the TCP port, 0 if there is none or its name is not known here."""
+        """Return the TCP port, 0 if there is none or its name is not known here; behind postscreen its port."""
+        if self.type == "pass" and self.command == TAKES_MAIL:
+            return POSTSCREEN_PORT
         name = self.name.rpartition(":")[2]
         try:
             return (int(name) if name.isdecimal() else socket.getservbyname(name, "tcp")) if self.type == "inet" else 0
@@ -94,8 +99,8 @@ class Postfix:
 
     @property
     def receiving(self) -> tuple[Service, ...]:
-        """Return the services that receive mail by SMTP over the network."""
-        return tuple(one for one in self.services if one.type == "inet" and one.command == TAKES_MAIL)
+        """Return the services that receive mail by SMTP over the network, by themselves or from postscreen."""
+        return tuple(one for one in self.services if one.type in {"inet", "pass"} and one.command == TAKES_MAIL)
 
     @property
     def queue(self) -> Path:

@@ -32,6 +32,21 @@ Provoke = Callable[[Host], Any]
 
 FRANKING = "{unix:franking/milter.sock,default_action=tempfail}"
 
+
+def behind_postscreen(host: Host) -> str:
+    """Have postscreen answer at port 25, as postconf(5) describes it."""
+    host.postconf("-F", "smtp/inet/command=postscreen")
+    return str(host.postconf("-M", "smtpd/pass=smtpd pass - - y - - smtpd"))
+
+
+def return_port(host: Host, *options: str) -> str:
+    """Have amavis give mail back at port 10025, on a host whose main.cf has logins for all but port 25."""
+    host.postconf("-e", "content_filter = smtp:[127.0.0.1]:10024", "smtpd_sasl_auth_enable = yes")
+    host.postconf("-P", "smtp/inet/smtpd_sasl_auth_enable=no")
+    host.postconf("-M", "127.0.0.1:10025/inet=127.0.0.1:10025 inet n - y - - smtpd")
+    return str(host.postconf("-P", *(f"127.0.0.1:10025/inet/{option}" for option in options)))
+
+
 PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
     "no milter": (
         "milter_missing",
@@ -57,6 +72,40 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         "port_25",
         Severity.ERROR,
         lambda host: host.postconf("-P", "smtp/inet/smtpd_sasl_auth_enable=yes"),
+    ),
+    "a filter before the queue": (
+        "content_unseen",
+        Severity.ERROR,
+        lambda host: host.postconf("-P", "submission/inet/smtpd_proxy_filter=127.0.0.1:10024"),
+    ),
+    "a filter before the queue of all services": (
+        "content_unseen",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-PX", "submission/inet/smtpd_proxy_filter"),
+            host.postconf("-e", "smtpd_proxy_filter = 127.0.0.1:10024"),
+        ),
+    ),
+    "clients without milters": (
+        "clients_exempt",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-PX", "submission/inet/smtpd_milter_maps"),
+            host.postconf("-e", "smtpd_milter_maps = inline:{192.0.2.1=DISABLE}"),
+        ),
+    ),
+    "logins behind postscreen": (
+        "port_25",
+        Severity.ERROR,
+        lambda host: (
+            behind_postscreen(host),
+            host.postconf("-P", "smtpd/pass/smtpd_sasl_auth_enable=yes"),
+        ),
+    ),
+    "smuggling behind postscreen": (
+        "bare_newline",
+        Severity.ERROR,
+        lambda host: (behind_postscreen(host), host.postconf("-P", "smtpd/pass/smtpd_forbid_bare_newline=no")),
     ),
     "after opendkim": (
         "milter_after_signer",
@@ -106,6 +155,14 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
             host.postconf("-P", "127.0.0.1:10026/inet/local_header_rewrite_clients="),
             host.postconf("-P", "127.0.0.1:10026/inet/smtpd_tls_security_level=encrypt"),
             host.postconf("-P", "127.0.0.1:10026/inet/cleanup_service_name=franking-cleanup"),
+        ),
+    ),
+    "back from a content filter, with the logins of main.cf": (
+        "judged_outside",
+        Severity.ERROR,
+        lambda host: (
+            return_port(host, "content_filter="),
+            host.postconf("-P", "127.0.0.1:10025/inet/smtpd_milters=$franking_milters"),
         ),
     ),
     "accept": (
@@ -230,6 +287,17 @@ def test_what_is_found_is_mended_by_its_command(host: Host, check: str, severity
         host.shell(finding.command + (" --yes" if " setup " in finding.command else ""))
 
     assert told == [severity]
+    assert host.findings() == {}
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["content_filter=", "receive_override_options=no_header_body_checks,no_milters"],
+)
+def test_the_port_that_takes_mail_back_from_a_filter_is_no_endpoint(host: Host, option: str) -> None:
+    """Commands for an endpoint would have it judge mail a second time, without a login, and refuse all of it."""
+    return_port(host, option)
+
     assert host.findings() == {}
 
 

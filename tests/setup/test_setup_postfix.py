@@ -220,6 +220,19 @@ def test_a_service_s_own_milters_come_after_franking(postfix: Path, setup: Setup
     )
 
 
+def test_what_leads_past_franking_is_closed(postfix: Path, setup: Setup) -> None:
+    """A filter before the queue, with which milters see no message, and a table that exempts clients."""
+    postconf(postfix, "-e", "smtpd_milter_maps = inline:{192.0.2.1=DISABLE}")
+    postconf(postfix, "-M", "submission/inet=submission inet n - y - - smtpd")
+    postconf(postfix, "-P", "submission/inet/smtpd_proxy_filter=127.0.0.1:10024")
+    setup("--yes")
+    options = postconf(postfix, "-P").splitlines()
+
+    assert "submission/inet/smtpd_proxy_filter =" in map(str.rstrip, options)
+    assert "submission/inet/smtpd_milter_maps =" in map(str.rstrip, options)
+    assert "submissions/inet/smtpd_milter_maps =" in map(str.rstrip, options)
+
+
 def test_without_a_certificate_nothing_is_done(postfix: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Postfix would offer no STARTTLS, and so no logins."""
     before = contents(postfix)

@@ -16,6 +16,8 @@ CHECKS: tuple[Check, ...] = (
     milter_list.no_endpoint,
     milter_list.milter_missing,
     milter_list.port_25,
+    milter_list.content_unseen,
+    milter_list.clients_exempt,
     milter_list.milter_after_signer,
     milter_list.milter_twice,
     milter_list.judged_outside,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from franking.doctor.finding import Finding, error, warning
-from franking.doctor.site import MX_PORT, Site, Word
+from franking.doctor.site import MX_PORT, SUBMISSION_PORTS, Site, Word
 from franking.milters import Milter, compact, words
 from franking.postconf import Service
 
@@ -50,6 +50,22 @@ def _added(site: Site, service: Service) -> str:
         return site.setup()
     others = [word.text for word in site.words(service)] or ["$franking_signers"]
     return site.option(service, "smtpd_milters", ",".join(["$franking_milters", *others]).replace(" ", ""))
+
+
+def content_unseen(site: Site) -> Iterator[Finding]:
+    """Find a filter before the queue: milters are told of clients and recipients then, and shown no message."""
+    for service in site.endpoints:
+        if site.postfix.value("smtpd_proxy_filter", service):
+            text = "smtpd_proxy_filter keeps messages from Franking: they pass unjudged and uncounted"
+            yield error(text, site.option(service, "smtpd_proxy_filter", ""), service)
+
+
+def clients_exempt(site: Site) -> Iterator[Finding]:
+    """Find a table that gives some clients other milters, or none (DISABLE)."""
+    for service in site.endpoints:
+        if site.postfix.value("smtpd_milter_maps", service):
+            text = "smtpd_milter_maps takes clients past Franking: what they send is not judged"
+            yield error(text, site.option(service, "smtpd_milter_maps", ""), service)
 
 
 def milter_after_signer(site: Site) -> Iterator[Finding]:
@@ -111,13 +127,18 @@ def judged_outside(site: Site) -> Iterator[Finding]:
         rest = ", ".join(text for text in others if text not in ours)
         text = "mail of this host's own programs is judged, which has no login and no client, and is refused"
         yield error(text, site.postconf("-e", f"non_smtpd_milters = {rest}"))
-    if not any(site.postfix.value("content_filter", service) for service in site.endpoints):
-        return
+    filtered = any(site.postfix.value("content_filter", service) for service in site.endpoints)
     for service in site.postfix.receiving:
-        local = service.name.startswith(("127.", "localhost:", "[::1]"))
-        if local and site.asks_franking(service) and not site.has_logins(service):
+        back = site.takes_back(service) or (filtered and _may_take_back(site, service))
+        if back and site.asks_franking(service):
             command = site.option(service, "smtpd_milters", "")
             yield error("what the content filter gives back is judged a second time", command, service)
+
+
+def _may_take_back(site: Site, service: Service) -> bool:
+    """Tell a service of this host alone that is nobody's endpoint: one would say itself that it has logins."""
+    own = service.port in SUBMISSION_PORTS or service.written.get("smtpd_sasl_auth_enable") == "yes"
+    return site.is_loopback(service) and not own
 
 
 def default_action(site: Site) -> Iterator[Finding]:

@@ -20,9 +20,11 @@ USUAL = Path("/etc/postfix")
 SUBMISSION_PORTS = {465, 587, 2525}
 """Ports that are for submission alone."""
 
-
 MX_PORT = 25
 """Where other hosts hand over mail, without a login."""
+
+LOOPBACK = ("127.", "localhost:", "[::1]")
+"""How the name of a service begins that listens to this host alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,21 @@ class Site:
         return tuple(one for one in self.postfix.receiving if self._takes_submissions(one))
 
     def _takes_submissions(self, service: Service) -> bool:
+        if self.takes_back(service):
+            return False
         logins, asked = self.has_logins(service), self.asks_franking(service)
         return (logins and asked) if service.port == MX_PORT else service.port in SUBMISSION_PORTS or logins or asked
+
+    def is_loopback(self, service: Service) -> bool:
+        """Tell whether a service listens to this host alone."""
+        return service.name.startswith(LOOPBACK)
+
+    def takes_back(self, service: Service) -> bool:
+        """Tell the port at which a content filter gives mail back: of this host, and outside of filter or milters."""
+        if not self.is_loopback(service) or service.port in SUBMISSION_PORTS:
+            return False
+        unfiltered = service.written.get("content_filter") == ""
+        return unfiltered or "no_milters" in words(self.postfix.value("receive_override_options", service))
 
     def has_logins(self, service: Service) -> bool:
         """Tell whether clients can log in."""

@@ -69,7 +69,8 @@ def _present(postfix: Postfix, wanted: WantedService) -> list[Service]:
     found = [
         one
         for one in postfix.services
-        if (one.name, one.type) == (wanted.name, wanted.type) or (like.port and one.port == like.port)
+        if (one.name, one.type) == (wanted.name, wanted.type)
+        or (like.port and (one.port, one.type) == (like.port, like.type))
     ]
     for one in found:
         if one.command != wanted.line.split()[-1]:
