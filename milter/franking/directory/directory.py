@@ -68,11 +68,6 @@ class Directory:
         found = find_account(self._servers, self._settings, name)
         return found.resolve(self._ground_of(policy), self._settings.attributes) if found else None
 
-    @property
-    def remembered(self) -> int:
-        """How many logins are remembered."""
-        return len(self._cache)
-
     def close(self) -> None:
         """Hang up."""
         self._servers.close()

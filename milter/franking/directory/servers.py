@@ -27,12 +27,12 @@ RETRY_SECONDS = (1.0, 30.0)
 """Before a server that failed is tried again: at first, and at most; twice as long after each attempt."""
 
 MOST = 10
-"""Entries that a search may find: one is right, a few can be told apart by the case of a login."""
+"""Entries that a search may find: one is right, a few can be told apart by the case of a login; more tell nothing."""
 
 IDLE = 8
 """Connections to a server that are kept for the next search."""
 
-SUCCESS, SIZE_LIMIT, REFERRAL, NO_SUCH_OBJECT, BUSY, AWAY = 0, 4, 10, 32, 51, 52
+SUCCESS, REFERRAL, NO_SUCH_OBJECT, BUSY, AWAY = 0, 10, 32, 51, 52
 """Result codes (RFC 4511, A.1)."""
 
 
@@ -109,10 +109,13 @@ class Servers:
             return []
         if code in (BUSY, AWAY):
             raise LDAPException(f"it is {result['description']}")
-        if code not in (SUCCESS, SIZE_LIMIT):
+        if code != SUCCESS:
             beyond = f" to {', '.join(result['referrals'] or ())}, which is not followed" if code == REFERRAL else ""
             raise _Refused(f"{result['description']}{beyond} ({base})")
-        return [_entry(one) for one in response or () if one["type"] == "searchResEntry"]
+        entries = [_entry(one) for one in response or () if one["type"] == "searchResEntry"]
+        if response and not entries:
+            raise _Refused(f"nothing but references to other servers, which are not followed ({base})")
+        return entries
 
     def _searched(self, state: _State, base: str, written: str, scope: str) -> Any:
         """Return a connection with the answer in it; one that lay idle may have been hung up, so another is tried.
