@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,7 @@ def test_a_password_that_does_not_do_is_refused(
         ("cram-md5/a", "must not begin"),
         ("digest-md5/a", "must not begin"),
         ("frk_a", "must not begin"),
+        ("unknown-token", "Postfix logs wrong tokens by that name"),
     ],
 )
 def test_a_name_that_dovecot_cannot_hold_is_refused(
@@ -315,16 +317,19 @@ def test_a_token_that_was_written_by_hand_can_be_taken_away(config: Path, capsys
     assert (config.parent / "tokens").read_text() == ""
 
 
-def test_a_file_keeps_its_owner_and_its_mode(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And a link stays one."""
+@pytest.mark.parametrize(("mode", "kept"), [(0o600, 0o600), (0o660, 0o660), (0o644, 0o640), (0o666, 0o660)])
+def test_a_file_keeps_its_owner_and_its_mode_but_for_others(
+    config: Path, capsys: pytest.CaptureFixture[str], mode: int, kept: int
+) -> None:
+    """They never may read it; and a link stays one."""
     file = config.parent / "passwords"
     file.rename(config.parent / "elsewhere")
     file.symlink_to("elsewhere")
-    file.chmod(0o604)
+    file.chmod(mode)
     login(capsys, "add", "acme", "acme-app")
 
     assert file.is_symlink()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o604
+    assert stat.S_IMODE(file.stat().st_mode) == kept
     assert [path.name for path in config.parent.iterdir() if path.name.startswith(".")] == []
 
 
@@ -406,11 +411,34 @@ def test_the_list_is_json_for_a_program(config: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_directory_that_is_not_there_is_told(config: Path) -> None:
-    """Exit status 74, and no secret that is not stored."""
+    """With what to do, and no secret that is not stored."""
     config.write_text("policy: policy\nlogins: {passwords: nowhere/passwords}\n")
     command = [sys.executable, "-m", "franking", "login", "add", "acme", "acme-app"]
     environment = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stdout) == (74, "")
-    assert "nowhere" in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"there is no directory {config.parent}/nowhere: apt-get install dovecot-core" in done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(("file", "mode"), [("passwords", 0o600), ("passwords", 0o644), ("elsewhere", 0o600)])
+def test_who_is_not_root_is_told_to_be(file: str, mode: int) -> None:
+    """Whether the file cannot be read, or not be replaced, or not be made."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "passwords").touch()
+        (directory / "passwords").chmod(mode)
+        with multiprocessing.get_context("fork").Pool(1, os.setuid, (65534,)) as pool:
+            said = pool.apply(_refused, (Files(directory / "tokens", directory / file),))
+
+    assert "sudo franking login" in said
+
+
+def _refused(files: Files) -> str:
+    try:
+        logins.add(files, "acme-app", "acme", Kind.PASSWORD)
+    except LoginError as error:
+        return str(error)
+    return ""

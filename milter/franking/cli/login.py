@@ -183,7 +183,10 @@ def _scalar(name: str) -> str:
 def run_list(options: argparse.Namespace) -> int:
     """Print all logins and return the exit status."""
     settings = config.load(options.config)
-    stored = logins.stored(_files(settings))
+    try:
+        stored = logins.stored(_files(settings))
+    except LoginError as error:
+        return _refused(error)
     policy = load_directory(settings.policy)
     found = rows(stored, _views(settings, policy, [login.name for login in stored]))
     if options.json:

@@ -20,6 +20,9 @@ from franking.logins.lines import LoginError
 MODE = 0o640
 """Of a new file, which is root's, with Dovecot's group."""
 
+OTHERS = 0o7
+"""What others may do, and never may with a file that is written here."""
+
 GROUP = "dovecot"
 
 HEAD = "# Logins for Dovecot, kept by `franking login`; comments and other lines stay as they are."
@@ -51,17 +54,36 @@ class Files:
 def _locked(directories: set[Path]) -> Iterator[None]:
     with ExitStack() as stack:
         for directory in sorted(directories):  # in one order, or two would wait for each other
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = _opened(directory)
             stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
 
+def _opened(directory: Path) -> int:
+    try:
+        return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError as error:
+        raise LoginError(
+            f"there is no directory {directory}: apt-get install dovecot-core, or name other files under `logins` in "
+            "the configuration"
+        ) from error
+    except PermissionError as error:
+        raise LoginError(_root(directory)) from error
+
+
 def _read(path: Path) -> list[str]:
     with suppress(FileNotFoundError):
-        text = path.read_bytes().decode(errors="surrogateescape")
+        try:
+            text = path.read_bytes().decode(errors="surrogateescape")
+        except PermissionError as error:
+            raise LoginError(_root(path)) from error
         return text.removesuffix("\n").split("\n") if text else []
     return []
+
+
+def _root(path: Path) -> str:
+    return f"only root, or who owns it, may read and write {path}: say `sudo franking login ...`"
 
 
 def _write(path: Path, lines: list[str]) -> None:
@@ -69,14 +91,17 @@ def _write(path: Path, lines: list[str]) -> None:
     old = path.stat() if path.exists() else None
     text = "\n".join([*([] if old else [HEAD]), *lines, ""])
     new = path.with_name(f".{path.name}.new")  # ours alone while the directory is locked
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except PermissionError as error:
+        raise LoginError(_root(path.parent)) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode(errors="surrogateescape"))
             file.flush()
-            os.fchown(descriptor, old.st_uid if old else 0, old.st_gid if old else _group())
-            os.fchmod(descriptor, old.st_mode & 0o7777 if old else MODE)
+            _give(descriptor, old)
+            os.fchmod(descriptor, old.st_mode & 0o7777 & ~OTHERS if old else MODE)
             stamp = max(int(time.time()), int(old.st_mtime) + 1 if old else 0)
             os.utime(descriptor, (stamp, stamp))
             os.fsync(descriptor)
@@ -85,6 +110,15 @@ def _write(path: Path, lines: list[str]) -> None:
         new.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def _give(descriptor: int, old: os.stat_result | None) -> None:
+    """Give a file to whom the old one belonged; a new one is Dovecot's to read."""
+    owner, group = (old.st_uid, old.st_gid) if old else (0, _group())
+    try:
+        os.fchown(descriptor, owner, group)
+    except PermissionError as error:
+        raise LoginError("only root can give a file to Dovecot: say `sudo franking login ...`") from error
 
 
 def _group() -> int:

@@ -23,6 +23,9 @@ CHALLENGES = ("CRAM-MD5", "DIGEST-MD5")
 TOKEN_PREFIX = "frk_"  # noqa: S105
 """How our tokens begin: contrib/dovecot/tokens.conf keeps one that is wrong out of Postfix's log by it."""
 
+RESERVED = "unknown-token"
+"""What Postfix logs for a wrong token: nobody's login, or its failures would be taken for somebody's."""
+
 LOCK = "{CRYPT}!"
 """Before the scheme of a disabled login: crypt(3) makes no such hash, and no other mechanism can use the scheme.
 
@@ -99,5 +102,7 @@ def check_name(login: str, *, token: bool) -> None:
         )
     if login.startswith((TOKEN_PREFIX, *_PREFIXES)):
         raise LoginError(f"a login must not begin with {', '.join(f'`{one}`' for one in (TOKEN_PREFIX, *_PREFIXES))}")
+    if login == RESERVED:
+        raise LoginError(f"a login must not be `{RESERVED}`: Postfix logs wrong tokens by that name")
     if token and " " in login:
         raise LoginError("the login of a token has no blank: it would end there for Dovecot")
