@@ -119,6 +119,53 @@ def test_undo_refuses_what_somebody_changed_since(
     assert contents(postfix) == before
 
 
+def test_an_edit_made_while_it_asks_is_not_lost(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was shown is not what would be; nothing is done, and nothing kept."""
+
+    def edit_and_agree(_prompt: object) -> bool:
+        postconf(postfix, "-e", "relayhost = [relay.example]:587")
+        return True
+
+    monkeypatch.setattr("franking.cli.setup._agreed", edit_and_agree)
+    status = setup()
+
+    assert status == 1
+    assert capsys.readouterr().err == "franking: main.cf changed meanwhile: nothing done\n"
+    assert postconf(postfix, "-h", "relayhost") == "[relay.example]:587\n"
+    assert {path.name for path in postfix.iterdir()} == {"main.cf", "master.cf"}
+
+
+def test_what_ended_between_two_files_is_undone_all_the_same(
+    postfix: Path, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands, and after a second setup has brought it to its end."""
+    stock = contents(postfix)
+    undo = ["setup", "postfix", "--config-dir", str(postfix), "--undo", "--yes"]
+    replace = Path.replace
+
+    def fail(path: Path, target: Path) -> Path:
+        if target.name == "master.cf":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    def broken_setup() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", fail)
+            with pytest.raises(KeyboardInterrupt):
+                setup("--yes")
+
+    broken_setup()
+    assert main(undo) == 0
+    assert contents(postfix) == stock
+
+    broken_setup()
+    assert setup("--yes") == 0
+    assert (main(undo), main(undo)) == (0, 0)
+    assert contents(postfix) == stock
+
+
 def test_there_may_be_nothing_to_undo(postfix: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """That is no success."""
     assert main(["setup", "postfix", "--config-dir", str(postfix), "--undo", "--yes"]) == 1

@@ -66,14 +66,14 @@ def _set_up(options: argparse.Namespace) -> int:
     directory = _directory(options)
     postfix = Postfix(directory)
     own = _certificate(postfix, options.cert, options.key)
-    contents = plan(directory, options.fragments, own)
-    if not contents:
+    planned = plan(directory, options.fragments, own)
+    if not planned.contents:
         print(f"nothing to change in {directory}")
         return 0
-    _show(directory, contents)
+    _show(directory, planned.contents)
     if not _agreed(options):
         return int(not options.dry_run)
-    kept = backup.install(directory, contents)
+    kept = backup.install(directory, planned)
     print(f"done; what was there is in {kept}, and `{_command('setup', 'postfix', options)} --undo` takes it back")
     print(f"next: {shlex.join(['postfix', '-c', str(directory), 'reload'])}, then {_command('doctor', '', options)}")
     return 0

@@ -3,10 +3,11 @@
 So the diff that is shown is what will be, to the octet, and comments, order and all that is not asked for stay.
 """
 
+import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from franking.milters import compact, milters, words
@@ -21,8 +22,23 @@ Contents = Mapping[str, bytes]
 """Files by name."""
 
 
-def plan(directory: Path, fragments: Iterable[str], own: Mapping[str, str]) -> Contents:
-    """Return the files that become another, as they will be; those that are new too.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a setup makes of which files."""
+
+    contents: Contents
+    """Files that become another, as they will be; those that are new too."""
+    before: Mapping[str, str]
+    """Digests of the files that it was made from; empty for those that were not there."""
+
+
+def digest(data: bytes) -> str:
+    """Return what tells a file from another."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def plan(directory: Path, fragments: Iterable[str], own: Mapping[str, str]) -> Plan:
+    """Return what becomes of the files.
 
     ``fragments`` are wanted beside the one that always is; ``own`` are parameters of this site, such as its
     certificate.
@@ -30,15 +46,18 @@ def plan(directory: Path, fragments: Iterable[str], own: Mapping[str, str]) -> C
     wanted = [fragment(), *map(fragment, fragments)]
     with tempfile.TemporaryDirectory(prefix="franking-setup-") as name:
         stage = Path(name)
-        for file in FILES:
-            shutil.copy2(directory / file, stage / file)
+        there = {file: (directory / file).read_bytes() for file in FILES}
+        for file, data in there.items():
+            (stage / file).write_bytes(data)
         _cool(stage)
         _change_services(stage, wanted)
         _change_parameters(stage, wanted, own)
         staged = {file: (stage / file).read_bytes() for file in FILES}
     tables = {table.name: table.read_bytes() for one in wanted for table in one.tables}
     new = {name: data for name, data in tables.items() if not (directory / name).exists()}
-    return {name: data for name, data in staged.items() if data != (directory / name).read_bytes()} | new
+    contents = {name: data for name, data in staged.items() if data != there[name]} | new
+    before = {name: digest(data) for name, data in there.items()} | dict.fromkeys(new, "")
+    return Plan(contents, before)
 
 
 def _cool(stage: Path) -> None:
