@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -188,10 +189,14 @@ Send = Callable[..., Sent]
 
 @pytest.fixture(scope="session")
 def send(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Send:
-    """Return a function that runs a client; the test is skipped without it, unless FRANKING_CLIENTS says `all`."""
+    """Return a function that runs a client, once for all tests that want the same.
+
+    A test is skipped without its client, unless FRANKING_CLIENTS says `all`.
+    """
     built = tmp_path_factory.mktemp("clients")
     runs = itertools.count(1)
 
+    @cache
     def run(
         name: str, endpoint: str, *, mode: str = "plain", count: int = 1, author: str = "app@acme.example", **given: str
     ) -> Sent:

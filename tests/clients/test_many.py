@@ -80,9 +80,9 @@ def test_what_becomes_of_twelve_messages_is_what_the_table_says(
 @pytest.mark.parametrize("client", KEEPING)
 def test_the_sixth_is_told_to_connect_again(send: Send, client: str) -> None:
     """In the exception, so that a developer who meets it knows what to do."""
-    sent = send(client, "submission", mode=KEEPING[client], count=6)
+    sent = send(client, "submission", mode=KEEPING[client], count=12)
 
-    assert list(sent.errors) == [6]
+    assert min(sent.errors) == 6
     assert "5 messages were sent on this connection, which is the most: connect again for the next" in sent.errors[6]
 
 
