@@ -13,8 +13,8 @@ from demo.play import Play
 from demo.private_stack import DemoError, PrivateStack
 
 INTRODUCTION = (
-    "Franking is a milter: it stands behind Postfix's submission port, knows which account a login belongs to and "
-    "what that account may send, and refuses, meters, rewrites and records mail accordingly. Below, a real SMTP "
+    "Franking is a milter: it stands behind Postfix's submission port, finds the account of "
+    "each login, and refuses, meters, rewrites and records its mail as the policy has it. Below, a real SMTP "
     "client submits mail over TLS with a login; nothing is mocked, and nothing leaves this machine."
 )
 
