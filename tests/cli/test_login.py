@@ -5,6 +5,7 @@ import io
 import json
 import multiprocessing
 import os
+import pty
 import shutil
 import stat
 import subprocess
@@ -405,6 +406,7 @@ def test_the_list_is_json_for_a_program(config: Path, capsys: pytest.CaptureFixt
         "disabled": False,
         "in_policy": False,
         "made_for": "acme",
+        "fault": None,
     }
     assert {one["login"]: one["kind"] for one in found}["other-app"] is None
     assert config.exists()
@@ -434,6 +436,78 @@ def test_who_is_not_root_is_told_to_be(file: str, mode: int) -> None:
             said = pool.apply(_refused, (Files(directory / "tokens", directory / file),))
 
     assert "sudo franking login" in said
+
+
+def _run(shell: str) -> "subprocess.CompletedProcess[str]":
+    """Run `franking login` with what a shell does to its streams."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter", "F": f"{sys.executable} -m franking"}
+    return subprocess.run(["bash", "-c", shell], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("streams", "told"),
+    [
+        (">&-", "standard output is closed"),
+        ("1</dev/null", "standard output cannot be written to"),
+        ("| exec true", "nobody reads standard output"),
+    ],
+)
+def test_a_secret_that_nobody_would_get_is_not_made(
+    config: Path, capsys: pytest.CaptureFixture[str], streams: str, told: str
+) -> None:
+    """The old one goes on; an exit status of 74."""
+    login(capsys, "add", "acme", "acme-app")
+    before = (config.parent / "passwords").read_text()
+    command = "$F login rotate acme-app"
+    done = _run(f"set -o pipefail; (sleep 0.5; {command}) {streams}" if "|" in streams else f"{command} {streams}")
+
+    assert (done.returncode, done.stdout) == (74, "")
+    assert f"{told}: nobody would get the secret, so nothing was changed" in done.stderr
+    assert (config.parent / "passwords").read_text() == before
+
+
+def test_a_secret_that_was_lost_is_told(config: Path) -> None:
+    """That a disk is full is seen when it is too late."""
+    done = _run("$F login add acme acme-app >/dev/full")
+
+    assert done.returncode == 74
+    assert "the new secret of login `acme-app` is lost" in done.stderr
+    assert "`franking login rotate` makes another" in done.stderr
+    assert config.exists()
+
+
+@needs_doveadm
+@pytest.mark.parametrize(("again", "status"), [("correct horse battery", 0), ("correct house battery", 1)])
+def test_a_password_that_is_typed_is_not_shown(config: Path, again: str, status: int) -> None:
+    """It is asked for twice."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "franking", "login", "add", "acme", "jane", "--password-stdin"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter"}
+    with subprocess.Popen(
+        command, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as process:
+        os.close(slave)
+        seen = _until(master, b"Password: ")
+        os.write(master, b"correct horse battery\n")
+        seen += _until(master, b"Again: ")
+        os.write(master, f"{again}\n".encode())
+        seen += _until(master, b"there is no such text")
+        assert process.wait(60) == status
+    os.close(master)
+
+    assert b"battery" not in seen
+    assert ("jane:{ARGON2ID}" in (config.parent / "passwords").read_text()) == (status == 0)
+
+
+def _until(terminal: int, text: bytes) -> bytes:
+    """Return what is shown until a text is, or until nobody is there any more."""
+    seen = b""
+    while text not in seen:
+        try:
+            seen += os.read(terminal, 1000)
+        except OSError:  # EIO: it was closed
+            break
+    return seen
 
 
 def _refused(files: Files) -> str:

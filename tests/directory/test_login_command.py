@@ -53,6 +53,22 @@ def test_the_list_asks_ldap(config: str, capsys: Any) -> None:
     ]
 
 
+def test_an_entry_with_a_mistake_hides_no_other_login(config: str, slapd: Any, capsys: Any) -> None:
+    """It is told where the login is listed, with DN and attribute."""
+    for account, name in (("acme", "acme-app"), ("local", "local-app")):
+        assert main(["login", "add", account, name, "--config", config]) == 0
+    wrong = f"dn: cn=acme,{BASE}\nchangetype: modify\nreplace: frankingStatus\nfrankingStatus: aktive\n"
+    slapd.modify(wrong)
+    capsys.readouterr()
+    assert main(["login", "list", "--config", config]) == 0
+    _, first, second = capsys.readouterr().out.splitlines()
+
+    assert first.split()[:3] == ["acme-app", "acme", "password"]
+    assert f"refused for now: ldap:cn=acme,{BASE} frankingStatus: `status` must be" in first
+    assert "not in the policy" not in first
+    assert second.split() == ["local-app", "local", "password", "-"]
+
+
 def test_a_secret_can_be_taken_away_while_ldap_is_not_there(config: str, slapd: Any) -> None:
     """Only what must know whose a login is needs it."""
     assert main(["login", "add", "acme", "acme-app", "--config", config]) == 0

@@ -5,11 +5,16 @@ command rewrites: `add` says what to write, and where. A secret is all that goes
 """
 
 import argparse
+import fcntl
+import io
 import json
+import os
 import re
+import select
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from getpass import getpass
 from typing import Any
 
 import yaml
@@ -27,6 +32,7 @@ from franking_policy.load import load_directory
 from franking_policy.model import Account, Policy
 from franking_policy.shapes import did_you_mean
 from franking_policy.shown import shown, visible
+from franking_policy.source import PolicyError
 
 ADD_EXAMPLES = """examples:
   franking login add acme acme-app
@@ -92,7 +98,7 @@ def _add_add(actions: Any, common: argparse.ArgumentParser) -> None:
 
 
 SEEN = "Dovecot sees the change within a second or two, without a restart. Exit status 1 if it cannot be done."
-OWN = "read a password of your own from standard input, at least 12 characters"
+OWN = "read a password of your own from standard input, at least 12 characters; at a terminal it is not shown"
 
 
 def _add_list(actions: Any, common: argparse.ArgumentParser) -> None:
@@ -120,10 +126,11 @@ def run_add(options: argparse.Namespace) -> int:
         account = _account(policy, options)
         kind = Kind.TOKEN if options.token else Kind.CRAM if options.cram else Kind.PASSWORD
         own = _own(options)
+        _check_output(own)
         secret = logins.add(_files(settings), options.name, account.name, kind, own)
     except LoginError as error:
         return _refused(error)
-    _hand_out(secret, own)
+    _hand_out(secret, own, options.name)
     _note(f"login {shown(options.name)} ({kind}) is in {_file(settings, kind)}; {SAID[kind]}")
     for line in _to_do(policy, account, options):
         _note(line)
@@ -188,7 +195,7 @@ def run_list(options: argparse.Namespace) -> int:
     except LoginError as error:
         return _refused(error)
     policy = load_directory(settings.policy)
-    found = rows(stored, _views(settings, policy, [login.name for login in stored]))
+    found = rows(stored, *_views(settings, policy, [login.name for login in stored]))
     if options.json:
         print(json.dumps({"logins": [_as_json(row) for row in found]}, indent=2))
         return 0
@@ -202,16 +209,22 @@ def run_list(options: argparse.Namespace) -> int:
 HEAD = ("LOGIN", "ACCOUNT", "KIND", "STREAM", "REMARKS")
 
 
-def _views(settings: Config, policy: Policy, names: list[str]) -> Views:
-    """Return the policy's logins, and of ``names`` those that LDAP has."""
+def _views(settings: Config, policy: Policy, names: list[str]) -> tuple[Views, dict[str, str]]:
+    """Return the policy's logins, and of ``names`` those that LDAP has; and the mistakes of those that it has wrong."""
+    views, faults = dict(policy.logins), dict[str, str]()
     directory = directory_of(settings.ldap)
     if not directory:
-        return policy.logins
+        return views, faults
     try:
-        found = {name: directory.policy_for(policy, name).logins.get(name) for name in names}
+        for name in names:
+            try:
+                if view := directory.policy_for(policy, name).logins.get(name):
+                    views[name] = view
+            except PolicyError as error:
+                faults[name] = str(error.problems[0])
     finally:
         directory.close()
-    return {**policy.logins, **{name: view for name, view in found.items() if view}}
+    return views, faults
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -220,6 +233,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _as_json(row: Row) -> dict[str, Any]:
     known = {"account": row.account or None, "stream": row.stream or None, "made_for": row.made_for or None}
+    known["fault"] = row.fault or None
     return {"login": row.name} | {name: value for name, value in asdict(row).items() if name != "name"} | known
 
 
@@ -228,10 +242,11 @@ def run_rotate(options: argparse.Namespace) -> int:
     settings = config.load(options.config)
     try:
         own = _own(options)
+        _check_output(own)
         secret, login = logins.rotate(_files(settings), options.name, own)
     except LoginError as error:
         return _refused(error)
-    _hand_out(secret, own)
+    _hand_out(secret, own, options.name)
     _note(f"login {shown(options.name)} ({login.kind}) has a new secret; the old one has ended")
     if login.disabled:
         _note("it is disabled as before: `franking login enable` lets it in")
@@ -253,15 +268,51 @@ def _own(options: argparse.Namespace) -> str:
     """Return the password of a person's own, empty if none is to be read."""
     if not options.password_stdin:
         return ""
-    own: str = sys.stdin.readline().rstrip("\r\n")
+    own: str = _typed() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not own:
         raise LoginError("there is no password on standard input")
     return own
 
 
-def _hand_out(secret: str, own: str) -> None:
-    if not own:
+def _typed() -> str:
+    """Return a password that is typed, twice, and not shown."""
+    try:
+        own, again = getpass("Password: "), getpass("Again: ")
+    except EOFError:
+        return ""
+    if own != again:
+        raise LoginError("these are two passwords")
+    return own
+
+
+def _check_output(own: str) -> None:
+    """Raise OSError if it is known already that a secret would reach nobody, before the old one ends."""
+    if own:
+        return
+    text = "nobody would get the secret, so nothing was changed"
+    if not sys.__stdout__:  # whatever takes its place
+        raise OSError(f"standard output is closed: {text}")
+    try:
+        descriptor = sys.stdout.fileno()
+    except io.UnsupportedOperation:
+        return
+    if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise OSError(f"standard output cannot be written to: {text}")
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    if any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
+        raise OSError(f"nobody reads standard output: {text}")
+
+
+def _hand_out(secret: str, own: str, name: str) -> None:
+    """Print a secret that was made; that nobody has it is an error, even if it is because nobody reads."""
+    if own:
+        return
+    try:
         print(secret, flush=True)
+    except OSError as error:
+        text = f"the new secret of login {shown(name)} is lost ({error}): `franking login rotate` makes another"
+        raise OSError(text) from error
 
 
 def _files(settings: Config) -> Files:
