@@ -47,6 +47,15 @@ def words(value: str) -> list[str]:
     return re.findall(r"\$?\{[^}]*\}|[^\s,{}]+", value)
 
 
+def named(word: str) -> str:
+    """Return the parameter that a word of a list stands for, empty if it is itself a milter.
+
+    >>> named("$one"), named("${two}"), named("$(three)"), named("unix:a")
+    ('one', 'two', 'three', '')
+    """
+    return word.strip("${}()") if word.startswith("$") else ""
+
+
 def compact(word: str) -> str:
     """Return a word of a list without blanks, which postconf takes in no option of master.cf.
 

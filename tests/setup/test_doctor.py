@@ -107,6 +107,14 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.ERROR,
         lambda host: (behind_postscreen(host), host.postconf("-P", "smtpd/pass/smtpd_forbid_bare_newline=no")),
     ),
+    "a signer that main.cf alone has": (
+        "milter_not_asked",
+        Severity.WARNING,
+        lambda host: (
+            host.postconf("-e", "smtpd_milters = { inet:localhost:8891, default_action=accept }"),
+            host.postconf("-P", "submissions/inet/smtpd_milters=$(franking_milters),inet:localhost:8891"),
+        ),
+    ),
     "after opendkim": (
         "milter_after_signer",
         Severity.ERROR,
@@ -345,7 +353,7 @@ def test_an_old_postfix_with_a_policy_service_is_told(host: Host) -> None:
     """Without one, its age does not matter here."""
     host.postconf("-e", "mail_version = 3.7.10")
     without = host.findings()
-    host.postconf("-e", "smtpd_sender_restrictions = check_policy_service unix:private/policy")
+    host.postconf("-e", "smtpd_data_restrictions = check_policy_service unix:private/policy")
     found = host.findings()
     host.postconf("-X", "mail_version")
 

@@ -161,6 +161,21 @@ def test_a_message_is_taken(running: dict[str, Any], name: str, version: ssl.TLS
     assert re.search(r"^Received: by mail\.stock\.example \(Postfix\) with ESMTPSA id \w+\s", arrived, re.MULTILINE)
 
 
+def test_a_message_in_the_message_stays_as_it_is(running: dict[str, Any]) -> None:
+    """Its Received fields are somebody's evidence, and no client of ours is in them."""
+    field = "Received: from a.example (a.example [203.0.113.9]) by mx.b.example (Postfix) with ESMTPS id ABC"
+    start = b"From: a@acme.example\nTo: b@example.org\nSubject: s\nMIME-Version: 1.0\n"
+    start += b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n"
+    with connected(running, "submission") as client:
+        client.login(TOKEN, TOKEN)
+        client.mail("bounce@acme.example")
+        client.rcpt("b@example.org")
+        _, text = client.data(start + field.encode() + b"\nFrom: x@y.example\n\nhello\n--b--\n")
+    arrived = delivered(running, text.decode().split()[-1])
+
+    assert f"\n{field}\nFrom: x@y.example\n" in arrived
+
+
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_what_acme_may_not_send_is_refused(running: dict[str, Any], name: str) -> None:
     """Franking has judged it: the milter's socket is reached from within the chroot."""

@@ -267,6 +267,59 @@ def test_a_service_s_own_milters_come_after_franking(postfix: Path, setup: Setup
     )
 
 
+@pytest.mark.parametrize(
+    ("there", "becomes"),
+    [
+        ("{ unix:franking/milter.sock, default_action=accept }, inet:localhost:8891", "inet:localhost:8891"),
+        ("$(both)", "inet:localhost:8892"),
+    ],
+)
+def test_who_signs_is_found_beside_franking(postfix: Path, setup: Setup, there: str, becomes: str) -> None:
+    """Where main.cf was made by hand, all are taken over but Franking itself."""
+    postconf(postfix, "-e", "both = unix:franking/milter.sock inet:localhost:8892", f"smtpd_milters = {there}")
+    setup("--yes")
+
+    assert postconf(postfix, "-h", "franking_signers").strip() == becomes
+
+
+def test_a_signer_that_came_after_the_setup_is_taken_over_by_the_next(postfix: Path, setup: Setup) -> None:
+    """Unless there is one already, which is the site's choice."""
+    setup("--yes")
+    postconf(postfix, "-e", "smtpd_milters = inet:localhost:8891")
+    setup("--yes")
+    first = postconf(postfix, "-h", "franking_signers")
+    postconf(postfix, "-e", "smtpd_milters = inet:localhost:11332")
+    setup("--yes")
+
+    assert (first, postconf(postfix, "-h", "franking_signers")) == ("inet:localhost:8891\n",) * 2
+
+
+def test_a_service_that_names_the_socket_itself_is_judged_once(postfix: Path, setup: Setup) -> None:
+    """And what else it has stays behind it."""
+    postconf(postfix, "-M", "submission/inet=submission inet n - y - - smtpd")
+    postconf(postfix, "-P", "submission/inet/smtpd_milters=unix:franking/milter.sock,inet:localhost:8891")
+    setup("--yes")
+
+    assert "submission/inet/smtpd_milters = $franking_milters,inet:localhost:8891\n" in postconf(postfix, "-P")
+
+
+def test_restrictions_against_strangers_do_not_hold_for_clients_with_a_login(postfix: Path, setup: Setup) -> None:
+    """Those of main.cf; a service's own stay, but one that lets everybody in."""
+    postconf(postfix, "-e", "smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination")
+    postconf(postfix, "-M", "submission/inet=submission inet n - y - - smtpd")
+    postconf(postfix, "-P", "submission/inet/smtpd_sender_restrictions=reject_unknown_sender_domain")
+    postconf(postfix, "-P", "submission/inet/smtpd_relay_restrictions=permit,reject")
+    setup("--yes")
+    options = {line.rstrip() for line in postconf(postfix, "-P").splitlines()}
+
+    assert {
+        "submission/inet/smtpd_recipient_restrictions =",
+        "submission/inet/smtpd_sender_restrictions = reject_unknown_sender_domain",
+        "submission/inet/smtpd_relay_restrictions = permit_mynetworks,permit_sasl_authenticated,reject",
+        "submissions/inet/smtpd_client_restrictions =",
+    } <= options
+
+
 def test_what_leads_past_franking_is_closed(postfix: Path, setup: Setup) -> None:
     """A filter before the queue, with which milters see no message, and a table that exempts clients."""
     postconf(postfix, "-e", "smtpd_milter_maps = inline:{192.0.2.1=DISABLE}")

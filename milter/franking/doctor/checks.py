@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     milter_list.port_25,
     milter_list.content_unseen,
     milter_list.clients_exempt,
+    milter_list.milter_not_asked,
     milter_list.milter_after_signer,
     milter_list.milter_twice,
     milter_list.judged_outside,

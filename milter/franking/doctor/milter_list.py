@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from franking.doctor.finding import Finding, error, warning
 from franking.doctor.site import MX_PORT, SUBMISSION_PORTS, Site, Word
-from franking.milters import Milter, compact, words
+from franking.milters import Milter, compact, milters, named, words
 from franking.postconf import Service
 
 SIGNERS = ("opendkim", "dkimpy", "rspamd", ":11332", ":8891", ":8892")
@@ -68,6 +68,24 @@ def clients_exempt(site: Site) -> Iterator[Finding]:
             yield error(text, site.option(service, "smtpd_milter_maps", ""), service)
 
 
+def milter_not_asked(site: Site) -> Iterator[Finding]:
+    """Find a milter of main.cf that endpoints leave out: they have `$franking_signers` instead."""
+    if "smtpd_milters" not in site.postfix.written or "franking_signers" not in site.postfix.written:
+        return
+    listed = [*map(named, words(site.postfix.written["smtpd_milters"]))]
+    general = milters(site.postfix.value("smtpd_milters"))
+    for service in site.endpoints:
+        asked = site.words(service)
+        if "franking_signers" in listed or "franking_signers" not in [named(word.text) for word in asked]:
+            continue
+        endpoints = {one.endpoint for word in asked for one in word.milters}
+        for milter in general:
+            if milter.endpoint not in endpoints and not site.is_franking(milter, service):
+                signers = ", ".join(filter(None, [site.postfix.written["franking_signers"], milter.text]))
+                command = site.postconf("-e", f"franking_signers = {signers}")
+                yield warning(f"{milter.endpoint}, a milter in main.cf, is not asked here", command, service)
+
+
 def milter_after_signer(site: Site) -> Iterator[Finding]:
     """Find a signer before Franking: it signs what is then changed."""
     for service in site.endpoints:
@@ -106,7 +124,7 @@ def milter_twice(site: Site) -> Iterator[Finding]:
         repeating = next((word for word, number in zip(listed, ours, strict=True) if number > 1), None)
         if repeating:
             kept = ", ".join(one.text for one in _once(site, service, repeating.milters))
-            command = site.postconf("-e", f"{repeating.text.strip('${}')} = {kept}")
+            command = site.postconf("-e", f"{named(repeating.text)} = {kept}")
         else:
             later = [index for index, number in enumerate(ours) if number][1:]
             command = site.listed(service, [word.text for index, word in enumerate(listed) if index not in later])

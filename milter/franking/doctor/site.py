@@ -9,7 +9,7 @@ from pathlib import Path
 
 from franking import config
 from franking.config import Config
-from franking.milters import Milter, compact, milters, words
+from franking.milters import Milter, compact, milters, named, words
 from franking.postconf import Postfix, Service
 from franking_policy.load import load_directory
 from franking_policy.model import Account, Policy
@@ -131,7 +131,7 @@ class Site:
         return tuple(self._word(text) for text in words(self.postfix.raw("smtpd_milters", service)))
 
     def _word(self, text: str) -> Word:
-        return Word(text, milters(self.postfix.value(text.strip("${}")) if text.startswith("$") else text))
+        return Word(text, milters(self.postfix.value(name) if (name := named(text)) else text))
 
     def is_franking(self, milter: Milter, service: Service) -> bool:
         """Tell a milter that is Franking: by its socket, by its name, or because `$franking_milters` says so."""
@@ -187,7 +187,7 @@ class Site:
             if milter in word.milters:
                 if word.text.startswith("$"):
                     entries = (by if one == milter else one.text for one in word.milters)
-                    return self.postconf("-e", f"{word.text.strip('${}')} = {', '.join(entries)}")
+                    return self.postconf("-e", f"{named(word.text)} = {', '.join(entries)}")
                 return self.listed(service, (by if one == word else one.text for one in self.words(service)))
         raise LookupError(milter)
 

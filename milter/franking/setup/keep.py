@@ -6,7 +6,7 @@ Each rule is told what is wanted and what the site has written, and says whether
 import re
 from collections.abc import Callable
 
-from franking.milters import milters, words
+from franking.milters import milters, named, words
 from franking.tls import outdated
 
 Rule = Callable[[str, str], bool]
@@ -23,6 +23,10 @@ def _any(_wanted: str, _there: str) -> bool:
     return True
 
 
+def _any_unless_wanted(wanted: str, there: str) -> bool:
+    return there != "" or not wanted
+
+
 def _any_but_nothing(_wanted: str, there: str) -> bool:
     return there != ""
 
@@ -32,7 +36,7 @@ def _waits(_wanted: str, there: str) -> bool:
 
 
 def _asks_franking(_wanted: str, there: str) -> bool:
-    return "$franking_milters" in there or "${franking_milters}" in there
+    return "franking_milters" in map(named, words(there))
 
 
 def _no_newline(_wanted: str, there: str) -> bool:
@@ -48,7 +52,7 @@ def _sound_tls(_wanted: str, there: str) -> bool:
 
 
 def _refuses_the_rest(_wanted: str, there: str) -> bool:
-    return words(there)[-1:] == ["reject"]
+    return words(there)[-1:] == ["reject"] and "permit" not in words(there)
 
 
 def _at_most(wanted: str, there: str) -> bool:
@@ -57,7 +61,7 @@ def _at_most(wanted: str, there: str) -> bool:
 
 RULES: dict[str, Rule] = {
     "franking_milters": _waits,
-    "franking_signers": _any,
+    "franking_signers": _any_unless_wanted,
     "franking_header_checks": _any_but_nothing,
     "smtpd_forbid_bare_newline": _no_newline,
     "message_reject_characters": _no_nul,
@@ -69,6 +73,7 @@ RULES: dict[str, Rule] = {
     "smtpd_sasl_type": _any,
     "smtpd_sasl_path": _any,
     "smtpd_relay_restrictions": _refuses_the_rest,
+    **{f"smtpd_{stage}_restrictions": _any for stage in ("client", "helo", "sender", "recipient")},
     "smtpd_soft_error_limit": _any,
     "smtpd_hard_error_limit": _any,
     "smtpd_client_connection_count_limit": _at_most,

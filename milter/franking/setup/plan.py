@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from franking.milters import compact, milters, words
+from franking.milters import compact, milters, named, words
 from franking.postconf import TAKES_MAIL, Postfix, Service
 from franking.setup.error import SetupError
 from franking.setup.fragments import Fragment, WantedService, fragment
@@ -106,12 +106,22 @@ def _missing(postfix: Postfix, service: Service, wanted: Mapping[str, str]) -> I
         general = postfix.written.get(name)
         if there is None and general is not None and name in KEPT_FOR_ALL and stays(name, value, general):
             continue
-        yield name, _behind_franking(there) if name == "smtpd_milters" and there else value
+        yield name, _behind_franking(postfix, there) if name == "smtpd_milters" and there else value
 
 
-def _behind_franking(there: str) -> str:
+def _behind_franking(postfix: Postfix, there: str) -> str:
     """Return a service's own milters with Franking's before them; postconf takes no blanks in an option."""
-    return ",".join(["$franking_milters", *map(compact, words(there))])
+    return ",".join(["$franking_milters", *map(compact, _others(postfix, there))])
+
+
+def _others(postfix: Postfix, listed: str) -> Iterator[str]:
+    """Yield the words of a list of milters that are not Franking; one that stands for both is taken apart."""
+    ours = {one.endpoint for one in milters(postfix.value("franking_milters"))}
+    for word in words(listed):
+        meant = milters(postfix.value(name) if (name := named(word)) else word)
+        others = [one for one in meant if one.endpoint not in ours and "franking" not in one.endpoint]
+        if name != "franking_milters":
+            yield from [word] if len(others) == len(meant) else [one.text for one in others]
 
 
 def _change_parameters(stage: Path, wanted: Iterable[Fragment], own: Mapping[str, str]) -> None:
@@ -133,8 +143,9 @@ def _inherited(postfix: Postfix) -> dict[str, str]:
     """Return what Franking's services would otherwise take away from a site's mail: its milters, its header checks."""
     found = {}
     signers, checks = postfix.written.get("smtpd_milters", ""), postfix.written.get("header_checks", "")
-    if signers and "franking" not in signers:
-        found["franking_signers"] = signers
+    others = [*_others(postfix, signers)]
+    if others and "franking_signers" not in map(named, words(signers)):
+        found["franking_signers"] = signers if others == words(signers) else ", ".join(others)
     if checks:
         found["franking_header_checks"] = f"{checks}, {fragment().parameters['franking_header_checks']}"
     return found
