@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from franking.doctor import headers, limits, logins, milter_list, policies, reach, store, transport
+from franking.doctor import headers, limits, login_files, logins, milter_list, policies, reach, store, transport
 from franking.doctor.finding import Finding
 from franking.doctor.site import Site
 
@@ -48,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     logins.no_listener,
     logins.unknown_login,
     logins.login_without_secret,
+    login_files.logins_readable,
 )
 
 
