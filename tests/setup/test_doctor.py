@@ -265,6 +265,44 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.ERROR,
         lambda host: host.postconf("-P", "submissions/inet/smtpd_tls_mandatory_protocols=!SSLv2,!SSLv3"),
     ),
+    "no logins": (
+        "logins_off",
+        Severity.ERROR,
+        lambda host: (host.postconf("-P", "submission/inet/smtpd_sasl_auth_enable=no"),),
+    ),
+    "no PLAIN": (
+        "no_plain_login",
+        Severity.ERROR,
+        lambda host: (host.postconf("-e", "smtpd_sasl_security_options = noanonymous, noplaintext"),),
+    ),
+    "no PLAIN under TLS at one service": (
+        "no_plain_login",
+        Severity.ERROR,
+        lambda host: (host.postconf("-P", "submission/inet/smtpd_sasl_tls_security_options=noplaintext"),),
+    ),
+    "no TLS from the first octet": (
+        "wrapper_off",
+        Severity.ERROR,
+        lambda host: (host.postconf("-P", "submissions/inet/smtpd_tls_wrappermode=no"),),
+    ),
+    "everybody in": (
+        "relay_open",
+        Severity.WARNING,
+        lambda host: (host.postconf("-P", "submission/inet/smtpd_relay_restrictions=permit,reject"),),
+    ),
+    "a block list for all": (
+        "restrictions_inherited",
+        Severity.WARNING,
+        lambda host: (
+            host.postconf("-PX", "submission/inet/smtpd_client_restrictions"),
+            host.postconf("-e", "smtpd_client_restrictions = permit_mynetworks, reject_rbl_client bl.example"),
+        ),
+    ),
+    "own programs alone": (
+        "loopback_only",
+        Severity.NOTE,
+        lambda host: (host.postconf("-F", "submission/inet/service=127.0.0.1:587"),),
+    ),
     "size": ("size_limit", Severity.WARNING, lambda host: host.postconf("-e", "message_size_limit = 999999")),
     "size above that of mailboxes": (
         "size_limit",
@@ -511,6 +549,48 @@ def test_logins_that_only_one_of_both_knows_are_told(host: Host) -> None:
     assert unknown.text == f"login `acme-old` in {host.tokens} is in no account of the policy"
     assert missing.text == "login `acme-app` of account acme is known to the policy, and not to Dovecot"
     assert host.findings() == {}
+
+
+def test_block_lists_behind_logins_are_no_finding(host: Host) -> None:
+    """Who has logged in is through before them."""
+    host.postconf("-PX", "submission/inet/smtpd_client_restrictions")
+    host.postconf("-e", "smtpd_client_restrictions = permit_sasl_authenticated, reject_rbl_client bl.example")
+
+    assert host.findings() == {}
+
+
+def test_a_comment_that_is_not_utf_8_is_passed_over(host: Host) -> None:
+    """Dovecot does not mind it either."""
+    host.tokens.write_bytes(b"# M\xfcller\n" + host.tokens.read_bytes())
+
+    assert host.findings() == {}
+
+
+def test_logins_of_other_files_are_a_note(host: Host) -> None:
+    """They are mailboxes, and no command may remove them."""
+    users = host.dovecot.with_name("users")
+    users.write_text("jane@old.example:{PLAIN}x::::::\njoe@old.example:{PLAIN}x::::::\n")
+    passdb = f"passdb imap {{\n  driver = passwd-file\n  args = {users}\n}}\n"
+    (host.dovecot.parent / "conf.d" / "95-imap.conf").write_text(passdb)
+    found = host.findings()
+
+    assert {check: [one.severity for one in findings] for check, findings in found.items()} == {
+        "other_logins": [Severity.NOTE]
+    }
+
+
+def test_a_listener_on_tcp_is_no_path(host: Host) -> None:
+    """Postfix asks Dovecot by `inet:` too."""
+    host.postconf("-P", "submission/inet/smtpd_sasl_path=inet:127.0.0.1:12345")
+
+    assert host.findings() == {}
+
+
+def test_every_check_is_provoked_here() -> None:
+    """By the table above, or in a test beside it that names it."""
+    source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+
+    assert [check.__name__ for check in CHECKS if f'"{check.__name__}"' not in source] == []
 
 
 def test_errors_come_first_and_are_counted(host: Host) -> None:

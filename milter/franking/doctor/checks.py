@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from franking.doctor import headers, limits, login_files, logins, milter_list, policies, reach, store, transport
+from franking.doctor import access, headers, limits, login_files, logins, milter_list, policies, reach, store, transport
 from franking.doctor.finding import Finding
 from franking.doctor.site import Site
 
@@ -33,6 +33,12 @@ CHECKS: tuple[Check, ...] = (
     headers.bare_newline,
     headers.nul,
     headers.client_in_received,
+    access.logins_off,
+    access.no_plain_login,
+    access.wrapper_off,
+    access.relay_open,
+    access.restrictions_inherited,
+    access.loopback_only,
     transport.no_certificate,
     transport.plaintext_auth,
     transport.tls_optional,
@@ -48,6 +54,7 @@ CHECKS: tuple[Check, ...] = (
     logins.no_listener,
     logins.unknown_login,
     logins.login_without_secret,
+    logins.other_logins,
     login_files.logins_readable,
 )
 

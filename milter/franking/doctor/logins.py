@@ -11,7 +11,7 @@ from pathlib import Path
 from franking.config import DEFAULT_FILE
 from franking.directory import directory_of
 from franking.directory.settings import LdapSettings
-from franking.doctor.finding import Finding, error, warning
+from franking.doctor.finding import Finding, error, note, warning
 from franking.doctor.site import Site
 from franking.ledger import Unavailable
 from franking.logins.lines import TOKEN_PREFIX, parse
@@ -31,8 +31,8 @@ class Dovecot:
     listeners: frozenset[Path]
     passwd_files: tuple[Path, ...]
     others: bool
-    """Whether logins come from somewhere else too: the system's users, a database; what tokens.conf has for all that
-    begins like a token and is none lets nobody in, and does not count."""
+    """Whether logins come from somewhere else than passwd-files: the system's users, a database; what tokens.conf has
+    for all that begins like a token and is none lets nobody in, and does not count."""
 
 
 def dovecot_unread(site: Site) -> Iterator[Finding]:
@@ -47,10 +47,15 @@ def no_listener(site: Site) -> Iterator[Finding]:
     if not isinstance(dovecot, Dovecot):
         return
     for service in site.endpoints:
-        path = site.postfix.queue / site.postfix.value("smtpd_sasl_path", service)
-        if _asks_dovecot(site, service) and path not in dovecot.listeners:
+        listener = site.postfix.value("smtpd_sasl_path", service)
+        path = site.postfix.queue / listener
+        if _asks_dovecot(site, service) and not listener.startswith("inet:") and path not in dovecot.listeners:
             text = f"Dovecot has no listener `{path}`, so no client can log in"
-            yield error(text, f"cp {EXAMPLE} {_quoted(site.dovecot_file.parent)}/conf.d/90-franking.conf", service)
+            yield error(
+                text,
+                f"cp --backup=numbered {EXAMPLE} {_quoted(site.dovecot_file.parent)}/conf.d/90-franking.conf",
+                service,
+            )
 
 
 def unknown_login(site: Site) -> Iterator[Finding]:
@@ -89,13 +94,30 @@ def _config(site: Site) -> list[str]:
 def login_without_secret(site: Site) -> Iterator[Finding]:
     """Find logins that the policy knows and Dovecot does not let in."""
     dovecot = _dovecot(site.dovecot_file) if _uses_dovecot(site) else None
-    if not site.policy or not isinstance(dovecot, Dovecot) or dovecot.others or not dovecot.passwd_files:
+    if not site.policy or not isinstance(dovecot, Dovecot) or _has_others(site, dovecot) or not dovecot.passwd_files:
         return
     known = {name for _, names in _logins(site) for name in names}
     for name, account in site.policy.logins.items():
         if name not in known:
             text = f"login `{visible(name)}` of account {account.name} is known to the policy, and not to Dovecot"
             yield warning(text, shlex.join(["franking", "login", "add", *_config(site), account.name, name]))
+
+
+def other_logins(site: Site) -> Iterator[Finding]:
+    """Find that Dovecot has logins from elsewhere, which are nobody's to compare: mailboxes, the system's users."""
+    dovecot = _dovecot(site.dovecot_file) if _uses_dovecot(site) else None
+    if isinstance(dovecot, Dovecot) and site.config and _has_others(site, dovecot):
+        text = "Dovecot has further logins, which are not compared with the policy: mail of those it lacks is refused"
+        yield note(text, f"doveconf -n -c {_quoted(site.dovecot_file)}")
+
+
+def _has_others(site: Site, dovecot: Dovecot) -> bool:
+    return dovecot.others or not _own_files(site).issuperset(dovecot.passwd_files)
+
+
+def _own_files(site: Site) -> set[Path]:
+    """Return the passwd-files that `franking login` writes."""
+    return {site.config.tokens, site.config.passwords} if site.config else set()
 
 
 def _uses_dovecot(site: Site) -> bool:
@@ -109,7 +131,8 @@ def _asks_dovecot(site: Site, service: Service) -> bool:
 def _logins(site: Site) -> Iterator[tuple[Path, list[str]]]:
     dovecot = _dovecot(site.dovecot_file) if _uses_dovecot(site) else None
     for file in dovecot.passwd_files if isinstance(dovecot, Dovecot) else ():
-        yield file, (list(logins_in(file.read_text(encoding="utf-8"))) if os.access(file, os.R_OK) else [])
+        if file in _own_files(site) and os.access(file, os.R_OK):
+            yield file, list(logins_in(file.read_text(encoding="utf-8", errors="surrogateescape")))
 
 
 def logins_in(text: str) -> Iterator[str]:

@@ -1,0 +1,93 @@
+"""Whether whoever has a login gets in at each endpoint, and nobody else."""
+
+from collections.abc import Iterator
+
+from franking.doctor.finding import Finding, error, note, warning
+from franking.doctor.site import Site
+from franking.milters import words
+from franking.postconf import Service
+
+LOGIN_PORTS = {465, 587}
+"""Ports that are for clients with a login (RFC 6409, RFC 8314)."""
+
+WRAPPED_PORT = 465
+"""Where TLS begins with the first octet."""
+
+STARTTLS_PORT = 587
+
+AGAINST_STRANGERS = {
+    *("reject", "defer", "reject_unauth_destination", "defer_unauth_destination"),
+    *("reject_rbl_client", "reject_rhsbl_client", "reject_rhsbl_reverse_client"),
+    *("reject_unknown_client_hostname", "reject_unknown_reverse_client_hostname", "reject_unknown_client"),
+}
+"""Restrictions that look at what a client is, or where its mail goes, and not at its login."""
+
+ADMITS = {"permit", "permit_sasl_authenticated"}
+"""Restrictions after which no other matters to a client that has logged in."""
+
+
+def logins_off(site: Site) -> Iterator[Finding]:
+    """Find a port for submission where nobody can log in."""
+    for service in site.endpoints:
+        if service.port in LOGIN_PORTS and not site.has_logins(service):
+            yield error("no client can log in", site.option(service, "smtpd_sasl_auth_enable", "yes"), service)
+
+
+def no_plain_login(site: Site) -> Iterator[Finding]:
+    """Find that PLAIN and LOGIN are not offered under TLS: tokens have no other mechanism."""
+    for service in site.endpoints:
+        if site.has_logins(service) and "noplaintext" in words(_sasl_options(site, service)):
+            command = site.setting("smtpd_sasl_tls_security_options", "noanonymous", service)
+            yield error("PLAIN and LOGIN are not offered, so tokens and most clients cannot log in", command, service)
+
+
+def _sasl_options(site: Site, service: Service) -> str:
+    """Return the options under TLS, which are those without TLS unless they are set."""
+    name = "smtpd_sasl_tls_security_options"
+    set_ = name in service.written or (
+        name in site.postfix.written and "smtpd_sasl_security_options" not in site.postfix.written[name]
+    )
+    return site.postfix.value(name if set_ else "smtpd_sasl_security_options", service)
+
+
+def wrapper_off(site: Site) -> Iterator[Finding]:
+    """Find a port 465 that waits for STARTTLS, while its clients begin TLS at once."""
+    for service in site.endpoints:
+        if service.port == WRAPPED_PORT and site.postfix.value("smtpd_tls_wrappermode", service) != "yes":
+            command = site.option(service, "smtpd_tls_wrappermode", "yes")
+            yield error("clients begin TLS at once here, and Postfix does not", command, service)
+
+
+def relay_open(site: Site) -> Iterator[Finding]:
+    """Find where Postfix leaves it to Franking alone who may send to everywhere."""
+    for service in site.endpoints:
+        if words(site.postfix.value("smtpd_relay_restrictions", service))[:1] == ["permit"]:
+            wanted = "permit_mynetworks,permit_sasl_authenticated,reject"
+            command = site.option(service, "smtpd_relay_restrictions", wanted)
+            yield warning("clients without a login are turned away by Franking alone", command, service)
+
+
+def restrictions_inherited(site: Site) -> Iterator[Finding]:
+    """Find what main.cf has against strangers where it holds for clients that have logged in."""
+    for service in site.endpoints:
+        for stage in ("client", "helo", "sender", "recipient"):
+            name = f"smtpd_{stage}_restrictions"
+            refusal = _refusal(words(site.postfix.value(name)))
+            if name not in service.written and refusal:
+                text = f"`{refusal}` of main.cf's {name} refuses clients that have logged in"
+                yield warning(text, site.option(service, name, ""), service)
+
+
+def _refusal(restrictions: list[str]) -> str:
+    """Return the first restriction that may refuse a client that has logged in, empty if there is none."""
+    decisive = (one for one in restrictions if one in ADMITS or one in AGAINST_STRANGERS)
+    first = next(decisive, "")
+    return "" if first in ADMITS else first
+
+
+def loopback_only(site: Site) -> Iterator[Finding]:
+    """Find a port 587 for programs of this host alone."""
+    services = [one for one in site.endpoints if one.port == STARTTLS_PORT]
+    if services and all(map(site.is_loopback, services)):
+        command = site.postconf("-F", f"{services[0]}/service=submission")
+        yield note("only this host's own programs reach port 587", command, services[0])
