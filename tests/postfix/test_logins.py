@@ -315,3 +315,30 @@ def test_the_list_finds_what_does_not_fit(site: Site) -> None:
 
     assert re.search(r"^nobody-s +acme +password +- +not in the policy$", listed, re.MULTILINE)
     assert re.search(r"^acme-news +acme +- +news +no secret here$", listed, re.MULTILINE)
+
+
+@pytest.fixture
+def two_a_minute(site: Site) -> Iterator[Site]:
+    """Have every endpoint take two logins a minute, from this host too."""
+    config = site.stack.document["postfix"]["config"]
+    master = subprocess.run(["postconf", "-c", config, "-M"], check=True, capture_output=True, text=True).stdout
+    services = [fields[:2] for fields in map(str.split, master.splitlines()) if fields[7] == "smtpd"]
+    limits = {"smtpd_client_auth_rate_limit": "=2", "smtpd_client_event_limit_exceptions": "="}
+    before = (Path(config) / "master.cf").read_bytes()
+    changes = [f"{service}/{kind}/{name}{value}" for service, kind in services for name, value in limits.items()]
+    subprocess.run(["postconf", "-c", config, "-P", *changes], check=True)
+    subprocess.run(["postfix", "-c", config, "reload"], check=True, capture_output=True)
+    yield site
+    (Path(config) / "master.cf").write_bytes(before)
+    subprocess.run(["postfix", "-c", config, "reload"], check=True, capture_output=True)
+
+
+def test_logins_beyond_the_rate_limit_are_put_off(two_a_minute: Site) -> None:
+    """At once, and whether they are right or wrong: docs/logins.md says so."""
+    password = two_a_minute.made("add", "acme", "rated")
+    assert two_a_minute.comes_to(450, "PLAIN", "rated", password)
+    began = time.monotonic()
+
+    assert two_a_minute.replied("PLAIN", "rated", "wrong") == 450
+    assert time.monotonic() - began < 1.5
+    two_a_minute.changed("remove", "rated")

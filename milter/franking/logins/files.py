@@ -101,7 +101,7 @@ def _write(path: Path, lines: list[str]) -> None:
             file.write(text.encode(errors="surrogateescape"))
             file.flush()
             _give(descriptor, old)
-            os.fchmod(descriptor, old.st_mode & 0o7777 & ~OTHERS if old else MODE)
+            os.fchmod(descriptor, _mode(old))
             stamp = max(int(time.time()), int(old.st_mtime) + 1 if old else 0)
             os.utime(descriptor, (stamp, stamp))
             os.fsync(descriptor)
@@ -112,9 +112,16 @@ def _write(path: Path, lines: list[str]) -> None:
     _sync(path.parent)
 
 
+def _mode(old: os.stat_result | None) -> int:
+    if not old:
+        return MODE
+    return (old.st_mode & 0o7777 & ~OTHERS) | (0o040 if old.st_mode & OTHERS else 0)
+
+
 def _give(descriptor: int, old: os.stat_result | None) -> None:
     """Give a file to whom the old one belonged; a new one is Dovecot's to read."""
-    owner, group = (old.st_uid, old.st_gid) if old else (0, _group())
+    keeps = old and not old.st_mode & OTHERS  # else Dovecot may have read it as one of the others
+    owner, group = old.st_uid if old else 0, old.st_gid if old and keeps else _group()
     try:
         os.fchown(descriptor, owner, group)
     except PermissionError as error:
