@@ -237,6 +237,11 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         lambda host: host.postconf("-X", "smtpd_forbid_bare_newline_exclusions"),
     ),
     "NUL": ("nul", Severity.WARNING, lambda host: host.postconf("-e", "message_reject_characters = \\1")),
+    "other characters with a zero": (
+        "nul",
+        Severity.WARNING,
+        lambda host: host.postconf("-e", "message_reject_characters = \\012\\001"),
+    ),
     "client in Received": (
         "client_in_received",
         Severity.NOTE,
@@ -373,6 +378,14 @@ def test_a_certificate_that_is_gone_is_told(host: Host, pair: tuple[Path, Path])
     host.shell(finding.command.replace("--cert FILE --key FILE", f"--cert {cert} --key {key} --yes"))
 
     assert finding.text == "`/nowhere/cert.pem`, the certificate or its key, does not exist"
+    assert host.findings() == {}
+
+
+def test_a_certificate_on_an_elliptic_curve_is_one(host: Host, pair: tuple[Path, Path]) -> None:
+    """It has parameters of its own."""
+    host.postconf("-X", "smtpd_tls_cert_file", "smtpd_tls_key_file")
+    host.postconf("-e", f"smtpd_tls_eccert_file = {pair[0]}", f"smtpd_tls_eckey_file = {pair[1]}")
+
     assert host.findings() == {}
 
 

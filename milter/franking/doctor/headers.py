@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from franking.doctor.finding import Finding, error, note, warning
 from franking.doctor.site import Site
 from franking.postconf import Service
+from franking.setup.keep import rejects_nul
 
 RIGHT_EDITS = (3, 7, 11)
 """Before this version, edits of header fields miss where a policy service has put one in front (PREPEND)."""
@@ -71,6 +72,6 @@ def bare_newline(site: Site) -> Iterator[Finding]:
 def nul(site: Site) -> Iterator[Finding]:
     """Find that a NUL may cut a line short."""
     there = site.postfix.value("message_reject_characters")
-    if "\\0" not in there:
+    if not rejects_nul(there):
         text = "a NUL cuts its line, so that reader and delivery may see different fields"
         yield warning(text, site.postconf("-e", f"message_reject_characters = {there}\\0"))

@@ -34,7 +34,7 @@ def check_present(postfix: Postfix) -> None:
 def configured(postfix: Postfix) -> list[Path]:
     """Return the files that hold certificate and key; none if Postfix has not been told of any."""
     chain = postfix.value("smtpd_tls_chain_files").replace(",", " ").split()
-    names = chain or [postfix.value("smtpd_tls_cert_file"), postfix.value("smtpd_tls_key_file")]
+    names = chain or [postfix.value(f"smtpd_tls_{one}_file") for one in ("cert", "key", "eccert", "eckey")]
     return [Path(name) for name in names if name not in {"", "none"}]
 
 

@@ -43,8 +43,17 @@ def _no_newline(_wanted: str, there: str) -> bool:
     return there in {"yes", "normalize", "reject"}
 
 
+def rejects_nul(there: str) -> bool:
+    r"""Tell whether message_reject_characters has the NUL among its characters, octal as in C.
+
+    >>> rejects_nul(r"\7\0"), rejects_nul(r"\000"), rejects_nul(r"\012\001"), rejects_nul(r"\\0")
+    (True, True, False, False)
+    """
+    return any(re.fullmatch("0+", one) for one in re.findall(r"\\([0-7]{1,3}|.)", there))
+
+
 def _no_nul(_wanted: str, there: str) -> bool:
-    return "\\0" in there
+    return rejects_nul(there)
 
 
 def _sound_tls(_wanted: str, there: str) -> bool:
