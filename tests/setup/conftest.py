@@ -150,6 +150,7 @@ def make(directory: Path) -> Host:
     (directory / "config.yaml").write_text(config)
     host.tokens.write_text(TOKENS)
     host.tokens.chmod(0o640)
+    shutil.chown(host.tokens, group="dovecot")
     contrib = ROOT / "contrib" / "dovecot"
     fragments = "".join((contrib / name).read_text() for name in ("franking.conf", "tokens.conf", "passwords.conf"))
     (host.dovecot.parent / "conf.d" / "90-franking.conf").write_text(
