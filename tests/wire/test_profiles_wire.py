@@ -299,6 +299,19 @@ def test_a_discarded_message_is_recorded_and_charged(running: Any, redis_server:
     assert "From address a@evil.example is in no verified domain" in line
 
 
+def test_what_a_discarded_message_fills_is_told(daemon: Any) -> None:
+    """Its client was told that it is accepted, and it was counted."""
+    daemon.configure(POLICY.replace("messages: 100, per: day", "messages: 1, per: day"), workers=1)
+    daemon.start()
+    client = daemon.session()
+    client.mail("acme-silent")
+    client.recipient("<a@example.org>")
+    client.message(("From", b"a@evil.example"), MESSAGE[1])
+
+    assert client.end("gone") == [DISCARD]
+    assert [re.findall(r"threshold=(\d+)%", line) for line in lines(daemon, "gone: quota")] == [["80"], ["90"], ["100"]]
+
+
 @pytest.mark.parametrize("said", ["tempfail", "accept"])
 def test_a_message_to_discard_waits_for_redis(daemon: Any, redis_server: Any, said: str) -> None:
     """Told 250 and recorded nowhere, it would be lost without a trace, whatever `on_unavailable` says."""

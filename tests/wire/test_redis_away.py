@@ -150,3 +150,17 @@ def test_a_secret_that_everybody_can_read_is_warned_of(daemon: Any) -> None:
     while "password holds a secret and can be read by everybody on this host" not in daemon.log:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_suspended_account_is_refused_without_redis(daemon: Any, redis_server: Any) -> None:
+    """At MAIL, for good: who may not send at all need not be counted."""
+    suspended = (
+        "acme: {status: suspended, domains: [acme.example], logins: {acme-app: {}}, quotas: [{messages: 1, per: day}]}"
+    )
+    daemon.configure(f"version: 1\naccounts:\n  {suspended}\n", workers=1)
+    daemon.start()
+    redis_server.stop()
+
+    ((letter, reply),) = [daemon.session().mail()]
+    assert (letter, reply[:9]) == (b"y", b"550 5.7.1")
+    assert "redis" not in daemon.log
