@@ -183,12 +183,21 @@ def test_two_with_one_key_at_once_are_delivered_once(hosts: tuple[Any, Any], mai
     """As when a client gives up too early and tries again by another connection; though the first filled the quota."""
     message = mail("X-Idempotency-Key: order-4712", From="a@keyed.example")
     assert counted(hosts[0], "keyed") == {"messages:month:account:": 2}
-    clients = [hosts[n % 2].client(login="keyed") for n in range(10)]
-    with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda one: one.submit(message, "b@keyed.example", ["a@example.org"]), clients))
-    verdicts = [hosts[0].record(answer.queue_id)["verdict"] for answer in answers]
 
-    assert [answer.code for answer in answers] == [250] * 10
+    def insist(number: int) -> list[Any]:
+        """Submit until it is accepted: while the first one is on its way, the others are put off."""
+        answers = []
+        while not answers or answers[-1].code != 250:
+            assert len(answers) < 50
+            client = hosts[number % 2].client(login="keyed")
+            answers.append(client.submit(message, "b@keyed.example", ["a@example.org"]))
+        return answers
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(insist, range(10)))
+    verdicts = [hosts[0].record(told[-1].queue_id)["verdict"] for told in answers]
+
+    assert {answer.code for told in answers for answer in told[:-1]} <= {451}
     assert sorted(verdicts) == ["accepted"] + ["duplicate"] * 9
 
 
