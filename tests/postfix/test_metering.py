@@ -186,7 +186,7 @@ def test_two_with_one_key_at_once_are_delivered_once(hosts: tuple[Any, Any], mai
 
     def insist(number: int) -> list[Any]:
         """Submit until it is accepted: while the first one is on its way, the others are put off."""
-        answers = []
+        answers: list[Any] = []
         while not answers or answers[-1].code != 250:
             assert len(answers) < 50
             client = hosts[number % 2].client(login="keyed")
