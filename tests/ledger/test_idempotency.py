@@ -150,6 +150,25 @@ def test_a_commit_whose_answer_never_came_swallows_no_retry(
     assert meter.used() == [2]
 
 
+def test_a_key_is_settled_when_redis_is_back(
+    meter: Any, redis_server: Any, eventually: Callable[[Callable[[], bool]], float]
+) -> None:
+    """Many sessions of a worker at once: none is forgotten, or its retry would be delivered after a while."""
+    hasty = Ledger(connect(redis_server.url, 0.1))
+    granted = [hasty.commit(meter.entry(key=f"order-{n}", queue_id=f"A{n}")) for n in range(30)]
+    redis_server.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(30) as sessions:
+        list(sessions.map(hasty.settle, granted))
+    redis_server.process.send_signal(signal.SIGCONT)
+    assert isinstance(meter.send(key="order-0"), Unsettled | Duplicate)
+
+    def settled() -> bool:
+        hasty.tend()
+        return all(isinstance(meter.send(key=f"order-{n}"), Duplicate) for n in range(30))
+
+    eventually(settled)
+
+
 def test_retries_without_end_fill_no_redis(meter: Any, redis_server: Any) -> None:
     """They cost nothing, so few of them are recorded."""
     meter.send(key="order-1", queue_id="A")

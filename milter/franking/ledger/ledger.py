@@ -208,18 +208,22 @@ class Ledger:
     def settle(self, granted: Granted) -> None:
         """Let retries of a message know that its client is told 250: now if Redis answers, else when it does again."""
         if granted.entry.idempotency_key:
-            self._unsettled.append(granted.entry)
-            self._settle_keys()
+            self._settle_key(granted.entry)
+
+    def _settle_key(self, entry: Entry) -> None:
+        key = keys.idempotency(entry.record.account, entry.idempotency_key)
+        try:
+            self._ask(key, lambda client: self._settlement.run(client, [key], [entry.token]))
+        except Disliked:
+            return  # it would be so for ever
+        except Unavailable:
+            self._unsettled.append(entry)
 
     def _settle_keys(self) -> None:
-        for entry in [self._unsettled.popleft() for _ in range(len(self._unsettled))]:
-            key = keys.idempotency(entry.record.account, entry.idempotency_key)
-            try:
-                self._ask(key, lambda client, key=key, token=entry.token: self._settlement.run(client, [key], [token]))  # type: ignore[misc]
-            except Disliked:
-                continue
-            except Unavailable:
-                self._unsettled.append(entry)
+        """Settle what waits, each once; sessions add to it meanwhile."""
+        with self._settling:
+            for entry in [self._unsettled.popleft() for _ in range(len(self._unsettled))]:
+                self._settle_key(entry)
 
     def release(self, outcome: Granted | Duplicate | Unmetered) -> None:
         """Give back a message that is not accepted after all: now if Redis answers, else when it does again."""
