@@ -4,7 +4,7 @@ The parent forks the workers, which all accept on the one socket, and starts ano
 
 SIGTERM and SIGINT stop it: the parent takes the socket's name away, so that Postfix defers what is new, and closes its
 end of the workers' channels; they let open transactions finish, and leave. They see the same if the parent dies.
-libmilter would take a SIGTERM for itself and drop what is open: send it to the parent alone (systemd: KillMode=mixed).
+A SIGTERM to a worker ends it with all that it has open: send it to the parent alone (systemd: KillMode=mixed).
 
 SIGHUP, or `franking reload` through the control socket, reads the policy anew: sound, it is handed to all workers,
 and each transaction ends under the policy it began with; broken, the old one stays.
@@ -224,9 +224,9 @@ class Parent:
         """Let go of all that is the parent's, and serve."""
         os.setpgid(0, 0)  # a terminal's Ctrl-C is for the parent alone
         signal.set_wakeup_fd(-1)
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # sent to all of us, it is for the parent
+        for number in set(SIGNALS) - {signal.SIGHUP}:
+            signal.signal(number, signal.SIG_DFL)
         self.selector.close()
         channels = (one.channel for one in self.workers.values())
         for one in (ours, self.signalled, self.alarm, self.control.listener, *channels):

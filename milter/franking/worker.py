@@ -52,14 +52,31 @@ def serve(config: Config, policy: Policy, channel: socket.socket, count: Counter
         services = Services(policy, ledger, Gate(), count, Notifier(_untold), directory)
         attendant.attend(ledger)
         Milter.factory = lambda: Session(services)
-        Thread(target=_listen, args=(channel, services, config.drain_seconds), daemon=True).start()
-        Milter.main()
+        Thread(target=_answer_postfix, name="libmilter", daemon=True).start()
+        _listen(channel, services, config.drain_seconds)
         status = 0
     except BaseException:  # whatever it was, the parent's stack is not ours to unwind
         log.critical("a worker cannot serve", exc_info=True)
     finally:
+        # Not Milter.stop(): nothing is open any more, and libmilter takes up to five seconds to see that.
         sys.stderr.flush()
         os._exit(status)
+
+
+def _answer_postfix() -> None:
+    """Run libmilter, beside the main thread: it blocks SIGHUP where it runs, to wait for it on a thread of its own.
+
+    What the main thread blocks is not ignored whatever its disposition (Linux, signal(7)): a SIGHUP to all of us would
+    end this worker.
+    """
+    try:
+        Milter.main()
+        log.critical("libmilter has stopped")
+    except BaseException:  # a worker without libmilter must not linger
+        log.critical("libmilter cannot run", exc_info=True)
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def _untold(notice: Notice, reason: str) -> None:
@@ -67,21 +84,14 @@ def _untold(notice: Notice, reason: str) -> None:
 
 
 def _listen(channel: socket.socket, services: Services, seconds: int) -> None:
-    """Take in policies until the stream ends; then let open transactions finish, and exit."""
-    try:
-        _take_policies(channel, services)
-        left = services.gate.close(seconds)
-        if left:
-            log.warning("%d transactions did not end within %d s and are put off", left, seconds)
-        time.sleep(LAST_WORDS_SECONDS)
-        attendant.close(services.ledger, services.count)
-        services.notifier.close(NOTICE_SECONDS)
-    except BaseException:  # a worker that no longer listens could be neither reloaded nor stopped
-        log.critical("a worker cannot listen to its parent", exc_info=True)
-        os._exit(1)
-    # Not Milter.stop(): nothing is open any more, and libmilter takes up to five seconds to see that.
-    sys.stderr.flush()
-    os._exit(0)
+    """Take in policies until the stream ends; then let open transactions finish."""
+    _take_policies(channel, services)
+    left = services.gate.close(seconds)
+    if left:
+        log.warning("%d transactions did not end within %d s and are put off", left, seconds)
+    time.sleep(LAST_WORDS_SECONDS)
+    attendant.close(services.ledger, services.count)
+    services.notifier.close(NOTICE_SECONDS)
 
 
 def _take_policies(channel: socket.socket, services: Services) -> None:

@@ -156,12 +156,26 @@ def test_sighup_to_all_of_us_is_for_the_parent(running: Any, eventually: Eventua
     assert "died" not in running.log
 
 
+def test_sighup_to_a_worker_does_not_reach_libmilter(running: Any, eventually: Eventually) -> None:
+    """It waits for one, to stop; what the main thread ignores, and does not block, the kernel drops before."""
+
+    def libmilter_runs(process: Path) -> bool:
+        return any(has_sighup(task, "SigBlk") for task in (process / "task").iterdir())
+
+    workers = [Path(f"/proc/{pid}") for pid in running.workers()]
+    eventually(lambda: all(libmilter_runs(process) for process in workers))
+
+    assert all(has_sighup(process, "SigIgn") for process in workers)
+    assert not any(has_sighup(process, "SigBlk") for process in workers)
+
+
 def test_sighup_during_the_start_is_not_the_end(daemon: Any, eventually: Eventually) -> None:
     """There is nothing to reload yet."""
     daemon.process = daemon.spawn()
     deadline = time.monotonic() + 20
     while not daemon.socket.exists() and time.monotonic() < deadline:
-        if "SigIgn" in ignored(daemon.process.pid):
+        own = Path(f"/proc/{daemon.process.pid}")
+        if has_sighup(own, "SigIgn") or has_sighup(own, "SigCgt"):
             daemon.signal(signal.SIGHUP)
         time.sleep(0.005)
     eventually(lambda: "serving" in daemon.log)
@@ -169,11 +183,10 @@ def test_sighup_during_the_start_is_not_the_end(daemon: Any, eventually: Eventua
     assert daemon.process.poll() is None
 
 
-def ignored(pid: int) -> str:
-    """Return `SigIgn` if the process ignores or catches SIGHUP by now, else nothing."""
-    lines = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "\t" in line)
-    mask = int(lines.get("SigIgn", "0"), 16) | int(lines.get("SigCgt", "0"), 16)
-    return "SigIgn" if mask & 1 << (signal.SIGHUP - 1) else ""
+def has_sighup(task: Path, mask: str) -> bool:
+    """Tell whether SIGHUP is in a signal mask of a process, which is its main thread's, or of another thread."""
+    masks = dict(line.split(":\t") for line in (task / "status").read_text().splitlines() if line.startswith("Sig"))
+    return bool(int(masks[mask], 16) & 1 << (signal.SIGHUP - 1))
 
 
 def test_what_only_a_restart_changes_is_named(running: Any) -> None:
