@@ -9,7 +9,7 @@ PYTHON = /usr/bin/python3
 VENV = .venv/.complete
 PYTEST_DEBIAN = -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
-.PHONY: help demo test test-debian test-clients test-faults bench lint types check clean root packages
+.PHONY: help demo test test-debian test-valkey test-debian13 test-clients test-faults bench lint types check clean root packages
 .NOTPARALLEL:
 
 help:
@@ -17,12 +17,14 @@ help:
 	@echo 'KEEP=1 make demo   the same, and leaves it running for mail of your own'
 	@echo 'make test          every test, with the newest releases of what Franking needs'
 	@echo 'make test-debian   every test, with the versions that Debian ships'
+	@echo 'make test-valkey   what counts and fails in Redis, with Valkey instead'
+	@echo 'make test-debian13 as test-debian, in a Debian 13 made for it: Dovecot 2.4, Postfix 3.10, Python 3.13; minutes'
 	@echo 'make test-clients  what applications send with, from Rails to swaks: installs them all; docs/clients.md has the result'
 	@echo 'make test-faults   Redis and Franking fail in every way while mail flows, and a table of what it cost; minutes'
 	@echo 'make bench         what 10,000 accounts cost to load; Postfix with Franking against without'
 	@echo 'make lint          ruff: rules and formatting'
 	@echo 'make types         mypy, strict'
-	@echo 'make check         lint, types, test, test-debian and test-clients: what CI runs'
+	@echo 'make check         lint, types, test, test-debian, test-valkey and test-clients: what CI runs'
 	@echo 'make clean         remove .venv and whatever else was generated'
 
 demo: root
@@ -38,6 +40,15 @@ test: root $(VENV)
 # No cache, for it would be mistaken for that of the other run.
 test-debian: root packages
 	PYTHONPATH=policy:milter:contrib $(PYTHON) -m pytest -p no:cacheprovider $(PYTEST_DEBIAN)
+
+# The tests start `redis-server`, whichever comes first; FRANKING_REDIS has them look that it is this one.
+test-valkey: root $(VENV)
+	@contrib/unpack-valkey .valkey
+	PATH="$(CURDIR)/.valkey/bin:$$PATH" FRANKING_REDIS=valkey .venv/bin/python -m pytest tests/ledger tests/faults
+
+test-debian13: root packages
+	@command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap
+	@contrib/in-debian trixie sh -c 'contrib/install-packages test && make test-debian'
 
 # `make test` runs those whose client is here, and skips the others.
 test-clients: root $(VENV)
@@ -60,10 +71,10 @@ lint: $(VENV)
 types: $(VENV)
 	.venv/bin/mypy
 
-check: root lint types test test-debian test-clients
+check: root lint types test test-debian test-valkey test-clients
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .valkey .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Anew whenever pyproject.toml changes, so that nothing of yesterday's is left in it.

@@ -1,6 +1,8 @@
 """Dovecot's auth service, by the shipped fragments and the stack's own paths."""
 
 import hashlib
+import subprocess
+from functools import cache
 from pathlib import Path
 from subprocess import Popen
 
@@ -12,10 +14,29 @@ PATIENCE = 0.5
 """Seconds to stop in: Dovecot would wait until the last smtpd(8) has closed its connection."""
 
 
+@cache
+def version() -> str:
+    """Return the version whose syntax the Dovecot of this machine has: `2.3` or `2.4`."""
+    done = subprocess.run(["dovecot", "--version"], capture_output=True, text=True, check=True)
+    return done.stdout[:3]
+
+
+def fragments() -> Path:
+    """Return the directory of the shipped fragments for the Dovecot of this machine."""
+    return REPOSITORY / "contrib" / "dovecot" / version()
+
+
+def head() -> str:
+    """Return what a dovecot.conf of this Dovecot has to begin with."""
+    if version() == "2.3":
+        return ""
+    return "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
+
+
 def configure(layout: Layout) -> None:
     """Write dovecot.conf beside copies of the fragments it includes."""
     directory = _directory(layout)
-    layout.render("dovecot.conf", directory / "dovecot.conf")
+    layout.render(f"dovecot-{version()}.conf", directory / "dovecot.conf")
     tokens = directory / "franking.tokens"
     _relocate("franking.conf", directory, "/var/spool/postfix/", f"{layout.postfix_queue}/")
     _relocate("tokens.conf", directory, "/etc/dovecot/", f"{directory}/")
@@ -40,7 +61,7 @@ def ready(layout: Layout) -> bool:
 
 def _relocate(fragment: str, directory: Path, production: str, here: str) -> None:
     """Copy a fragment, with its one path of a production site replaced: Dovecot has no later word on it."""
-    text = (REPOSITORY / "contrib" / "dovecot" / fragment).read_text(encoding="utf-8")
+    text = (fragments() / fragment).read_text(encoding="utf-8")
     (directory / fragment).write_text(text.replace(production, here), encoding="utf-8")
 
 

@@ -19,9 +19,10 @@ def openssl(directory: Path, *arguments: str) -> None:
 
 
 def authority(directory: Path, name: str) -> Path:
-    """Make an authority, and return its certificate."""
+    """Make an authority as RFC 5280 has it, which newer Pythons insist on, and return its certificate."""
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-    openssl(directory, *new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+    may = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl(directory, *new, *may, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
     return directory / f"{name}.pem"
 
 
@@ -30,7 +31,7 @@ def certificate(directory: Path, signer: Path, alternative: str) -> None:
     directory.mkdir()
     new = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=ldap")
     openssl(directory, *new, "-keyout", "key.pem", "-out", "request.pem")
-    (directory / "names").write_text(f"subjectAltName={alternative}\n")
+    (directory / "names").write_text(f"subjectAltName={alternative}\nauthorityKeyIdentifier=keyid\n")
     by = ("-CA", str(signer), "-CAkey", str(signer.with_suffix(".key")), "-CAcreateserial", "-days", "2")
     openssl(directory, "x509", "-req", "-in", "request.pem", *by, "-extfile", "names", "-out", "cert.pem")
 

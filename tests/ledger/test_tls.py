@@ -60,7 +60,7 @@ def certify(directory: Path, name: str, *extension: str) -> None:
 def site(nodes: Any, directory: Path) -> Site:
     """Return it."""
     for authority in ("ca", "otherca"):
-        certify(directory, authority)
+        certify(directory, authority, "keyUsage=critical,keyCertSign,cRLSign")
     certify(directory, "server", "subjectAltName=IP:127.0.0.1", "basicConstraints=critical,CA:FALSE")
     certify(directory, "misnamed", "subjectAltName=DNS:redis.example", "basicConstraints=critical,CA:FALSE")
     certify(directory, "client", "basicConstraints=critical,CA:FALSE")

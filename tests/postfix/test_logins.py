@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stack.dovecot import fragments
 
 Mail = Callable[..., bytes]
 
@@ -154,7 +155,7 @@ def site(stack_of: Callable[[str], AbstractContextManager[Any]]) -> Iterator[Sit
     """Return the site; when the tests are over, no log may hold a secret."""
     with stack_of(POLICY) as stack:
         directory = stack.directory / "dovecot"
-        cram = (ROOT / "contrib/dovecot/cram.conf").read_text().replace("/etc/dovecot/", f"{directory}/")
+        cram = (fragments() / "cram.conf").read_text().replace("/etc/dovecot/", f"{directory}/")
         (directory / "cram.conf").write_text(cram)
         config = (directory / "dovecot.conf").read_text()
         own = config.partition("passdb anybody")[0].replace("auth_username_chars =\n", "")

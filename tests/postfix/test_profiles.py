@@ -383,7 +383,7 @@ def test_a_discarded_message_is_told_250(doors: Doors) -> None:
     assert doors.stack.delivered(after.queue_id)
     log = Path(doors.stack.document["logs"]["postfix"]).read_text()
     assert f"{answer.queue_id}: milter-discard: END-OF-MESSAGE" in log
-    assert f"{answer.queue_id}: removed" not in log
+    assert f"{answer.queue_id}: removed\n" not in log
     assert [sink.find(sunk(doors), answer.queue_id), sink.find(doors.sink, answer.queue_id)] == [None, None]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from stack import dovecot
 from stack.waiting import accepts
 
 from franking.cli.main import main
@@ -30,7 +31,7 @@ accounts:
 """
 
 TOKENS = "0a1b:{SHA256.HEX}0a1b::::::user=acme-app\n"
-"""A passwd-file as `contrib/dovecot/tokens.conf` has it."""
+"""A passwd-file as `tokens.conf` of `contrib/dovecot` has it."""
 
 
 @dataclass(slots=True)
@@ -151,12 +152,12 @@ def make(directory: Path) -> Host:
     host.tokens.write_text(TOKENS)
     host.tokens.chmod(0o640)
     shutil.chown(host.tokens, group="dovecot")
-    contrib = ROOT / "contrib" / "dovecot"
+    contrib = dovecot.fragments()
     fragments = "".join((contrib / name).read_text() for name in ("franking.conf", "tokens.conf", "passwords.conf"))
     (host.dovecot.parent / "conf.d" / "90-franking.conf").write_text(
         fragments.replace("/var/spool/postfix", str(host.queue)).replace("/etc/dovecot/", f"{host.tokens.parent}/")
     )
-    host.dovecot.write_text("protocols =\nssl = no\n!include_try conf.d/*.conf\n")
+    host.dovecot.write_text(f"{dovecot.head()}protocols =\nssl = no\n!include_try conf.d/*.conf\n")
     host.postconf("-e", f"queue_directory = {host.queue}")
     return host
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stack.dovecot import head, version
 from stack.waiting import accepts
 
 from franking.doctor.checks import CHECKS
@@ -224,7 +225,7 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
     "smuggling": (
         "bare_newline",
         Severity.ERROR,
-        lambda host: host.postconf("-X", "smtpd_forbid_bare_newline"),
+        lambda host: host.postconf("-e", "smtpd_forbid_bare_newline = no"),
     ),
     "smuggling at one service": (
         "bare_newline",
@@ -537,7 +538,8 @@ def test_a_dovecot_that_listens_elsewhere_is_told(host: Host) -> None:
     (finding,) = host.findings()["no_listener"]
     example = host.directory / "example.conf"
     example.write_text(sound)
-    host.shell(finding.command.replace("/usr/share/doc/franking/examples/dovecot/franking.conf", str(example)))
+    packaged = f"/usr/share/doc/franking/examples/dovecot/{version()}/franking.conf"
+    host.shell(finding.command.replace(packaged, str(example)))
 
     assert finding.where == "submission/inet, submissions/inet"
     assert host.findings() == {}
@@ -545,7 +547,7 @@ def test_a_dovecot_that_listens_elsewhere_is_told(host: Host) -> None:
 
 def test_a_dovecot_that_cannot_be_read_is_told(host: Host) -> None:
     """With what doveconf says."""
-    host.dovecot.write_text("nonsense = 1\n")
+    host.dovecot.write_text(f"{head()}nonsense = 1\n")
     (finding,) = host.findings()["dovecot_unread"]
 
     assert "nonsense" in finding.text
@@ -583,7 +585,8 @@ def test_logins_of_other_files_are_a_note(host: Host) -> None:
     """They are mailboxes, and no command may remove them."""
     users = host.dovecot.with_name("users")
     users.write_text("jane@old.example:{PLAIN}x::::::\njoe@old.example:{PLAIN}x::::::\n")
-    passdb = f"passdb imap {{\n  driver = passwd-file\n  args = {users}\n}}\n"
+    file = {"2.3": "args", "2.4": "passwd_file_path"}[version()]
+    passdb = f"passdb imap {{\n  driver = passwd-file\n  {file} = {users}\n}}\n"
     (host.dovecot.parent / "conf.d" / "95-imap.conf").write_text(passdb)
     found = host.findings()
 

@@ -20,14 +20,16 @@ from franking_policy.model import Policy
 from franking_policy.shown import visible
 from franking_policy.source import PolicyError
 
-EXAMPLE = "/usr/share/doc/franking/examples/dovecot/franking.conf"
-"""Where the Debian package has it."""
+EXAMPLES = "/usr/share/doc/franking/examples/dovecot"
+"""Where the Debian package has fragments for each version of Dovecot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dovecot:
     """What `doveconf -n` says."""
 
+    version: str
+    """The version whose syntax it reads: `2.3`, `2.4`."""
     listeners: frozenset[Path]
     passwd_files: tuple[Path, ...]
     others: bool
@@ -50,12 +52,10 @@ def no_listener(site: Site) -> Iterator[Finding]:
         listener = site.postfix.value("smtpd_sasl_path", service)
         path = site.postfix.queue / listener
         if _asks_dovecot(site, service) and not listener.startswith("inet:") and path not in dovecot.listeners:
+            example = f"{EXAMPLES}/{dovecot.version}/franking.conf"
+            ours = _quoted(site.dovecot_file.parent / "conf.d" / "90-franking.conf")
             text = f"Dovecot has no listener `{path}`, so no client can log in"
-            yield error(
-                text,
-                f"cp --backup=numbered {EXAMPLE} {_quoted(site.dovecot_file.parent)}/conf.d/90-franking.conf",
-                service,
-            )
+            yield error(text, f"cp --backup=numbered {example} {ours}", service)
 
 
 def unknown_login(site: Site) -> Iterator[Finding]:
@@ -156,7 +156,9 @@ def _dovecot(file: Path) -> Dovecot | str:
     blocks = re.findall(r"^passdb[^{]*\{\n(.*?)^\}", done.stdout, re.MULTILINE | re.DOTALL)
     files = [_passwd_file(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
     listeners = re.findall(r"^\s+unix_listener (/\S+) \{", done.stdout, re.MULTILINE)
-    return Dovecot(frozenset(map(Path, listeners)), tuple(dict.fromkeys(one for one in files if one)), not all(files))
+    version = done.stdout.removeprefix("# ")[:3]
+    known = tuple(dict.fromkeys(one for one in files if one))
+    return Dovecot(version, frozenset(map(Path, listeners)), known, not all(files))
 
 
 def _passwd_file(block: str) -> Path | None:

@@ -1,8 +1,9 @@
 """The lines of Dovecot's passwd-files: `KEY:PASSWORD:uid:gid:GECOS:home:shell:EXTRA FIELDS`.
 
 In the file of passwords the key is the login. CRAM-MD5 and DIGEST-MD5 ask for what only they can use, and a line has
-one scheme, so a login that may use them has a line for each, with a prefix to the login: contrib/dovecot/cram.conf has
-Dovecot look for it. In the file of tokens the key is the SHA-256 of the token, and the extra field `user` the login.
+one scheme, so a login that may use them has a line for each, with a prefix to the login, by which Dovecot finds it
+(cram.conf of contrib/dovecot). In the file of tokens the key is the SHA-256 of the token, and the extra field `user`
+the login.
 
 Dovecot does not read the GECOS field; we write the account there that a login was made for.
 """
@@ -21,7 +22,7 @@ CHALLENGES = ("CRAM-MD5", "DIGEST-MD5")
 """Mechanisms with a line of their own, and the schemes of these lines."""
 
 TOKEN_PREFIX = "frk_"  # noqa: S105
-"""How our tokens begin: contrib/dovecot/tokens.conf keeps one that is wrong out of Postfix's log by it."""
+"""How our tokens begin: tokens.conf of contrib/dovecot keeps one that is wrong out of Postfix's log by it."""
 
 RESERVED = "unknown-token"
 """What Postfix logs for a wrong token: nobody's login, or its failures would be taken for somebody's."""
