@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from servers import free_port
 
 ROOT = Path(__file__).parents[2]
 STACK = ROOT / "contrib" / "stack" / "stack"
@@ -174,7 +175,7 @@ def site() -> Iterator[Site]:
     document = json.loads(_stack("up", directory, "--policy", directory / "policy"))
     try:
         _stack("stop", directory, "postfix")
-        ports = {name: _free_port() for name in ENDPOINTS} | {"submission": document["submission"]["port"]}
+        ports = {name: free_port() for name in ENDPOINTS} | {"submission": document["submission"]["port"]}
         certificate, key = _certify(directory / "tls")
         _set_up(document, certificate, key, ports)
         _stack("start", directory, "postfix")
@@ -265,13 +266,6 @@ def _certify(directory: Path) -> tuple[Path, Path]:
     new += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
     _run([*new, "-keyout", str(key), "-out", str(certificate)], directory)
     return certificate, key
-
-
-def _free_port() -> int:
-    """Return a TCP port that nobody has."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _stack(command: str, *arguments: str | Path) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import servers
 from franking.directory import directory_of
 from franking.directory.settings import ATTRIBUTES, LdapSettings, Server, default_attribute
 from franking_policy.load import load
@@ -54,20 +55,13 @@ TLSCertificateKeyFile {directory}/key.pem
 """
 
 
-def unused_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass(slots=True)
 class Slapd:
     """A slapd on a port of its own, its entries those of `sample.ldif` at first."""
 
     program: Path
     directory: Path
-    port: int = field(default_factory=unused_port)
+    port: int = field(default_factory=servers.free_port)
     scheme: str = "ldap"
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -148,7 +142,7 @@ class Slapd:
 @pytest.fixture
 def free_port() -> int:
     """Return a port on which nothing listens."""
-    return unused_port()
+    return servers.free_port()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Servers on ports of the loopback interface, and messages of no particular content to commit."""
 
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,102 +13,12 @@ import redis
 
 from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Unmetered, Unsettled, connect
 from franking_policy.quotas import Charge, Quota
-from franking_policy.record import Record
 from franking_policy.source import BUILT_IN
 from franking_policy.windows import day, window
+from records import record_of
+from servers import Nodes
 
 Outcome = Granted | Exceeded | Duplicate | Unsettled | Unmetered
-
-
-@dataclass(slots=True)
-class Node:
-    """A redis-server, or a Sentinel, at a port."""
-
-    directory: Path
-    port: int
-    arguments: tuple[str, ...]
-    process: "subprocess.Popen[bytes]"
-
-    @property
-    def client(self) -> "redis.Redis":
-        """Return a new client that waits as long as it takes."""
-        return redis.Redis(port=self.port)
-
-    def kill(self) -> None:
-        """End it, as a host is lost."""
-        self.process.kill()
-        self.process.wait()
-
-    def restart(self) -> None:
-        """Start it again, with all that it was told at first."""
-        self.process = _start(self.arguments, self.directory)
-        _until_it_answers(self.client)
-
-
-@dataclass(slots=True)
-class Nodes:
-    """Starts servers, and ends them all."""
-
-    directory: Path
-    started: list[Node] = field(default_factory=list)
-
-    def start(self, *options: str, port: int = 0, sentinel: str = "") -> Node:
-        """Start a redis-server with ``options``, or a Sentinel with the configuration file ``sentinel``."""
-        port = port or free_port()
-        directory = self.directory / str(port)
-        directory.mkdir()
-        if sentinel:
-            (directory / "sentinel.conf").write_text(f"port {port}\nbind 127.0.0.1\ndir {directory}\n{sentinel}")
-            arguments: tuple[str, ...] = (f"{directory}/sentinel.conf", "--sentinel")
-        else:
-            arguments = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(directory), *options)
-        node = Node(directory, port, arguments, _start(arguments, directory))
-        self.started.append(node)
-        _until_it_answers(node.client)
-        return node
-
-    def start_tls(self, *options: str) -> Node:
-        """Start a redis-server that speaks TLS alone."""
-        port = free_port()
-        directory = self.directory / str(port)
-        directory.mkdir()
-        listen = ("--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1")
-        arguments = (*listen, "--save", "", "--dir", str(directory), *options)
-        node = Node(directory, port, arguments, _start(arguments, directory))
-        self.started.append(node)
-        deadline = time.monotonic() + 10
-        with socket.socket() as probe:
-            while probe.connect_ex(("127.0.0.1", port)):
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-        return node
-
-
-def _start(arguments: tuple[str, ...], directory: Path) -> "subprocess.Popen[bytes]":
-    with (directory / "log").open("ab") as log:
-        return subprocess.Popen(["redis-server", *arguments], stdout=log, stderr=log)
-
-
-def _until_it_answers(client: "redis.Redis") -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            client.ping()
-        except redis.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at, and with 10000 added is one still, for a cluster's bus."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port: int = free.getsockname()[1]
-        if port + 10_000 < 65_536:
-            return port
 
 
 @pytest.fixture
@@ -118,8 +26,7 @@ def nodes(directory: Path) -> Iterator[Nodes]:
     """Return how to start servers, which end with the test."""
     nodes = Nodes(directory)
     yield nodes
-    for node in nodes.started:
-        node.kill()
+    nodes.end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +42,7 @@ class Messages:
 
     def commit(self, queue_id: str, *limits: int, account: str = "acme") -> Outcome:
         """Commit one, whose queue ID is its token too."""
-        record = Record(
-            queue_id=queue_id,
-            account=account,
-            login="acme-app",
-            client="192.0.2.7",
-            sender="",
-            recipients=(),
-            header_from="",
-            subject="",
-            message_id="",
-            tags=(),
-            size=1,
-            received=self.now.isoformat(),
-            removed=(),
-        )
+        record = record_of(queue_id, self.now, account=account)
         return self.ledger.commit(
             Entry(record, tuple(map(self.charge, limits)), queue_id, 30, 30, self.now.date().isoformat())
         )
@@ -191,20 +84,12 @@ class Meter:
         """Return a message that is not committed: `key=`, `token=`, `queue_id=` and others as given."""
         self.sent += 1
         queue_id = changed.get("queue_id", f"Q{self.sent}")
-        record = Record(
-            queue_id=queue_id,
+        record = record_of(
+            queue_id,
+            self.now,
             account=changed.get("account", "acme"),
-            login="acme-app",
-            client="192.0.2.7",
-            sender="",
             recipients=("someone@example.org",) * recipients,
-            header_from="",
-            subject="",
             message_id=changed.get("message_id", f"<{queue_id}@acme.example>"),
-            tags=(),
-            size=1,
-            received=self.now.isoformat(),
-            removed=(),
             verdict=changed.get("verdict", "accepted"),
         )
         token = changed.get("token", f"token-{queue_id}")

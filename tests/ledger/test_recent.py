@@ -9,7 +9,7 @@ import pytest
 
 from franking.ledger import Entry, Granted, Ledger, Unavailable, connect
 from franking.ledger.recent import AT_ONCE
-from franking_policy.record import Record
+from records import record_of
 
 NOW = datetime.now(UTC)
 INDEX = "franking:v1:{acme}:messages"
@@ -30,21 +30,7 @@ def commit(ledger: Ledger) -> Commit:
 
     def commit(queue_id: str, hours: float = 0, account: str = "acme", days: int = 30, index_days: int = 30) -> Granted:
         received = NOW - timedelta(hours=hours)
-        record = Record(
-            queue_id=queue_id,
-            account=account,
-            login="acme-app",
-            client="192.0.2.7",
-            sender="",
-            recipients=(),
-            header_from="",
-            subject="",
-            message_id="",
-            tags=(),
-            size=1,
-            received=received.isoformat(),
-            removed=(),
-        )
+        record = record_of(queue_id, received, account=account)
         granted = ledger.commit(Entry(record, (), queue_id, days, index_days, received.date().isoformat()))
         assert isinstance(granted, Granted)
         return granted

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from socket import create_server
 from typing import Any
 
 import pytest
 import redis
+
+from servers import free_port
 
 Mail = Callable[..., bytes]
 ROOT = Path(__file__).parents[2]
@@ -78,13 +79,6 @@ def second_host(first: Any) -> tuple[Any, "subprocess.Popen[bytes]"]:
     first.stop("postfix")
     first.start("postfix")
     return type(first)(first.document | {"submission": {"host": "127.0.0.1", "port": port}}), daemon
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def start_daemon(config: Path, log: Path, socket: Path) -> "subprocess.Popen[bytes]":

@@ -3,7 +3,6 @@
 import hashlib
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import redis
 from stack import sink
 
 from franking.setup import fragments
+from servers import free_port
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "contrib" / "profiles").glob("*.yaml"))
@@ -81,13 +81,6 @@ class Doors:
         client = self.stack.client(login, port=port, password=password)
         recipients = list(to) or [a.addr_spec for name in ("To", "Cc") for a in getattr(message[name], "addresses", ())]
         return client.submit(message.as_bytes(policy=SMTP), message["From"].addresses[0].addr_spec, recipients)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
 
 
 def set_up_streams(stack: Any, config: str | Path) -> None:

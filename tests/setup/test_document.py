@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from typing import Any
 
 import pytest
 from stack.waiting import accepts, greets
+
+from servers import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,13 +80,6 @@ def reader(bare_host: Callable[[Path], Any]) -> Iterator[Reader]:
     )
     yield Reader(host, {"587": free_port(), "465": free_port()})
     shutil.rmtree(directory)
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody has."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def move_away(reader: Reader) -> None:

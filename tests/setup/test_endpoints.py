@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from stack.waiting import accepts, greets
 
+from servers import free_port
+
 TOKEN = "0123456789abcdef"
 
 MESSAGE = b"From: a@acme.example\nTo: b@example.org\nSubject: s\n\nbody\n"
@@ -80,13 +82,6 @@ def move_to(host: Any, ports: dict[str, int]) -> None:
     own = "".join(f"{name} = {host.directory}/{path}\n" for name, path in paths.items())
     host.dovecot.write_text(f"{host.dovecot.read_text()}{own}instance_name = franking-endpoints\n")
     os.utime(host.postfix / "main.cf", (0, 0))
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody has."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

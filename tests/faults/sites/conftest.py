@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,75 +15,10 @@ import pytest
 import redis
 from redis.crc import key_slot
 
+from servers import Node, Nodes
+
 OURS = ("--appendonly", "yes", "--maxmemory-policy", "noeviction")
 """Of the settings that docs/operations.md recommends, those that every server here has."""
-
-
-@dataclass(slots=True)
-class Node:
-    """A redis-server or a Sentinel, at a port of the loopback interface."""
-
-    port: int
-    arguments: tuple[str, ...]
-    directory: Path
-    process: "subprocess.Popen[bytes]"
-
-    @property
-    def client(self) -> "redis.Redis":
-        """Return a new client."""
-        return redis.Redis(port=self.port)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait()
-
-    def start(self) -> None:
-        """Start it again, with what it has on disk."""
-        self.process = _spawn(self.arguments, self.directory)
-        _until(self.client.ping)
-
-    def info(self, name: str) -> str:
-        """Return what it says of its replication."""
-        return str(self.client.info("replication").get(name, ""))
-
-
-@dataclass(slots=True)
-class Nodes:
-    """Starts servers, and ends them all."""
-
-    directory: Path
-    started: list[Node] = field(default_factory=list)
-
-    def __call__(self, *options: str, sentinel: str = "") -> Node:
-        """Start a redis-server with ``options``, or a Sentinel with the configuration file ``sentinel``."""
-        port = _free_port()
-        directory = self.directory / str(port)
-        directory.mkdir()
-        common = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory))
-        if sentinel:
-            (directory / "sentinel.conf").write_text(sentinel)
-            arguments: tuple[str, ...] = (f"{directory}/sentinel.conf", "--sentinel", *common)
-        else:
-            arguments = (*common, "--save", "", *OURS, *options)
-        node = Node(port, arguments, directory, _spawn(arguments, directory))
-        self.started.append(node)
-        _until(node.client.ping)
-        return node
-
-
-def _spawn(arguments: tuple[str, ...], directory: Path) -> "subprocess.Popen[bytes]":
-    with (directory / "log").open("ab") as log:
-        return subprocess.Popen(["redis-server", *arguments], stdout=log, stderr=log)
-
-
-def _free_port() -> int:
-    """Return a port that is free, and so is the one 10000 above it, a cluster's bus."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port: int = free.getsockname()[1]
-        if port + 10_000 < 65_536:
-            return port
 
 
 def _until(holds: Callable[[], object]) -> None:
@@ -106,10 +40,9 @@ def eventually() -> Callable[[Callable[[], object]], None]:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     """Return how to start servers, which end with the file."""
-    nodes = Nodes(Path(tempfile.mkdtemp(prefix="franking-")))
+    nodes = Nodes(Path(tempfile.mkdtemp(prefix="franking-")), OURS)
     yield nodes
-    for node in nodes.started:
-        node.kill()
+    nodes.end()
     shutil.rmtree(nodes.directory)
 
 

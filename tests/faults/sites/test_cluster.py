@@ -33,7 +33,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(nodes: Any, eventually: Eventually) -> Site:
     """Return it in order."""
-    masters, replica = [nodes(*CLUSTER) for _ in range(3)], nodes(*CLUSTER)
+    masters, replica = [nodes.start(*CLUSTER) for _ in range(3)], nodes.start(*CLUSTER)
     hosts = [f"127.0.0.1:{node.port}" for node in masters]
     create = ["redis-cli", "--cluster", "create", *hosts, "--cluster-yes"]
     subprocess.run(create, check=True, stdout=subprocess.DEVNULL)

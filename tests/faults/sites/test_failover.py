@@ -26,9 +26,9 @@ MOST_LAG = 3.0
 
 def test_sentinels_make_the_replica_the_master(nodes: Any, follow: Any, flow: Any, eventually: Eventually) -> None:
     """Lost is at most what was confirmed in the instant of the loss, before the replica had it."""
-    master, replica = nodes(), nodes()
+    master, replica = nodes.start(), nodes.start()
     follow(replica, master.port, master)
-    sentinels = [nodes(sentinel=SENTINEL.format(port=master.port)) for _ in range(3)]
+    sentinels = [nodes.start(sentinel=SENTINEL.format(port=master.port)) for _ in range(3)]
     for sentinel in sentinels:
         known = sentinel.client
         eventually(lambda: len(known.sentinel_slaves("mymaster")) == 1)  # noqa: B023  # it is asked here
@@ -54,7 +54,9 @@ def test_the_replica_lags_when_its_master_is_lost(  # noqa: PLR0913, PLR0917  # 
 ) -> None:
     """All that was accepted since is forgotten, and may be sent again; `min-replicas-to-write` bounds it in time."""
     hang = MOST_LAG + 0.5
-    master, replica = (nodes("--unixsocket", f"{nodes.directory}/{kept}{name}.sock") for name in ("master", "replica"))
+    master, replica = (
+        nodes.start("--unixsocket", f"{nodes.directory}/{kept}{name}.sock") for name in ("master", "replica")
+    )
     master.client.config_set("min-replicas-to-write", kept)
     master.client.config_set("min-replicas-max-lag", 1)
     wire = link(master.port)

@@ -13,7 +13,7 @@ ALONE = "redis: {{url: 'redis://127.0.0.1:{port}/0'}}\n"
 @pytest.fixture(scope="module")
 def server(nodes: Any) -> Any:
     """Return it."""
-    return nodes()
+    return nodes.start()
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_redis_is_killed_and_restarted(server: Any, mail: Any, seconds: float) -
     flow = mail("Redis killed, restarted")
     server.kill()
     time.sleep(seconds)
-    server.start()
+    server.restart()
     flow.mended()
     found = flow.finish()
 
@@ -155,7 +155,7 @@ def test_mail_is_accepted_without_redis(server: Any, flow: Any, seconds: float) 
     mail = flow("Redis killed, on_unavailable: accept", f"{ALONE.format(port=server.port)}on_unavailable: accept\n")
     server.kill()
     time.sleep(seconds)
-    server.start()
+    server.restart()
     mail.mended()
     found = mail.finish()
     marked = {record.queue_id for record in found.records if record.unmetered}
