@@ -48,6 +48,14 @@ if TYPE_CHECKING:  # its library is not there everywhere
 ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS
 """All that we may do to a message."""
 
+MACROS = {
+    Milter.M_CONNECT: "{daemon_name}",
+    Milter.M_ENVFROM: "{auth_authen}",
+    Milter.M_ENVRCPT: "i",
+    Milter.M_EOM: "i",
+}
+"""What we ask for at each step, whatever main.cf's `milter_*_macros` leave out: endpoint, login and queue ID."""
+
 UNAVAILABLE = Reply(451, "4.3.0", ("accounting is out of reach, the message was not accepted; try again later",))
 NO_DIRECTORY = Reply(451, "4.3.0", ("the directory of accounts is out of reach; try again later",))
 WRONG_ENTRY = Reply(451, "4.3.0", ("the account has mistakes in the directory: tell the postmaster; try again later",))
@@ -98,6 +106,9 @@ class Session(Milter.Base):
         is not known beforehand.
         """
         answer = super().negotiate(opts)
+        if opts[0] & Milter.SETSYMLIST:
+            for step, macro in MACROS.items():
+                self._ctx.setsymlist(step, macro)  # Base.setsymlist passes octets, which pymilter's own C refuses
         opts[0] &= ACTIONS
         if self._services.policy.limits_recipients or self._services.directory:
             opts[1] = self._protocol = opts[1] & ~Milter.P_NR_RCPT

@@ -67,6 +67,29 @@ def test_what_a_policy_server_prepends_does_not_save_a_field(stack_with: Callabl
     assert found["From"] == "Acme <news@acme.example>"
 
 
+BY_ENDPOINT = """\
+version: 1
+accounts:
+  doors:
+    domains: [doors.example]
+    streams: {news: {endpoints: [front]}, receipts: {}}
+    stream_selection: {default: receipts}
+    logins: {doors-app: {}}
+"""
+
+
+def test_a_site_s_own_macros_take_nothing_away(stack_with: Callable[..., Any], mail: Mail) -> None:
+    """As guides to other milters have them: without login, endpoint and queue ID. Franking asks for what it needs."""
+    steps = ("connect", "helo", "mail", "rcpt", "data", "end_of_header", "end_of_data")
+    stack = stack_with(milter_macro_daemon_name="front", **{f"milter_{step}_macros": "j" for step in steps})
+    (stack.directory / "policy" / "doors.yaml").write_text(BY_ENDPOINT)
+    assert stack.franking("reload").returncode == 0
+    answer = stack.submit(mail(From="a@doors.example"), login="doors-app")
+    record = stack.record(answer.queue_id)
+
+    assert (answer.code, record["login"], record["stream"]) == (250, "doors-app", "news")
+
+
 def test_a_message_that_postfix_refuses_later_does_not_count(stack_with: Callable[..., Any], mail: Mail) -> None:
     """What it refuses before our last word never gets to us."""
     stack = stack_with(smtpd_data_restrictions="check_sender_access static:{REJECT not today}")

@@ -1,6 +1,7 @@
 """The daemon as a process, and a client that speaks Sendmail's milter protocol to it as Postfix does."""
 
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -22,6 +23,10 @@ accounts:
 """
 
 
+ALL_ACTIONS = 0x1FF
+"""What Postfix 3.7 offers; the highest bit is that a milter may ask for macros."""
+
+
 class Client:
     """One milter connection; methods are named after what Postfix tells the milter."""
 
@@ -30,15 +35,20 @@ class Client:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(20)
         self._socket.connect(str(path))
+        self.macros: dict[int, str] = {}
+        """What was asked for at each step, by its number in the milter protocol."""
 
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
 
-    def negotiate(self) -> tuple[int, int]:
-        """Offer all that Postfix 3.7 offers; return the actions and the protocol steps agreed on."""
-        self._send(b"O", struct.pack("!III", 6, 0x1FF, 0x1FFFFF))
-        _, actions, steps = struct.unpack("!III", self._receive()[1])
+    def negotiate(self, offered: int = ALL_ACTIONS) -> tuple[int, int]:
+        """Offer ``offered`` actions and all steps; return the actions and the protocol steps agreed on."""
+        self._send(b"O", struct.pack("!III", 6, offered, 0x1FFFFF))
+        answer = self._receive()[1]
+        _, actions, steps = struct.unpack("!III", answer[:12])
+        named = re.findall(rb"\0\0\0(.)([^\0]+)\0", answer[12:], re.DOTALL)
+        self.macros = {step[0]: names.decode() for step, names in named}
         return actions, steps
 
     def connect(self, address: str = "192.0.2.7", endpoint: str = "") -> None:

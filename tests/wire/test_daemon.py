@@ -38,6 +38,18 @@ def test_every_reply_and_callback_without_need_is_negotiated_away(daemon: Any) -
     assert actions == add_headers | change_headers
 
 
+def test_macros_are_asked_for_where_a_milter_may_ask(daemon: Any) -> None:
+    """One that is told to speak an older protocol (`milter_protocol`) sends those of its own settings."""
+    daemon.start()
+    connect, mail, rcpt, end_of_message, edits_alone = 0, 2, 3, 5, 0x3F
+    new, old = daemon.dial(), daemon.dial()
+    new.negotiate()
+    old.negotiate(edits_alone)
+
+    assert new.macros == {connect: "{daemon_name}", mail: "{auth_authen}", rcpt: "i", end_of_message: "i"}
+    assert old.macros == {}
+
+
 def test_a_message_is_judged_and_stamped(daemon: Any) -> None:
     """Through libmilter, with nothing else around."""
     daemon.start()

@@ -15,6 +15,11 @@ ADDHDRS: int
 CHGHDRS: int
 CURR_ACTS: int
 P_NR_RCPT: int
+SETSYMLIST: int
+M_CONNECT: int
+M_ENVFROM: int
+M_ENVRCPT: int
+M_EOM: int
 
 class error(Exception): ...  # noqa: N801, N818
 
@@ -27,6 +32,7 @@ def decode(strategy: str) -> Callable[[F], F]: ...
 class Base:
     _protocol: int
     _actions: int
+    _ctx: "_Context"
     def _setctx(self, ctx: object) -> None: ...
     def envfrom_bytes(self, *args: bytes) -> int: ...
     def envrcpt_bytes(self, *args: bytes) -> int: ...
@@ -40,6 +46,7 @@ class Base:
     def chgheader(self, field: str, idx: int, value: str | None) -> None: ...
 
 class _Context:
+    def setsymlist(self, stage: int, macros: str) -> None: ...
     def getpriv(self) -> Any: ...
 
 def set_flags(flags: int) -> None: ...
