@@ -1,8 +1,8 @@
 """The LDAP servers: asked in the order of the configuration, and left alone while they do not answer.
 
-A server that failed is asked again by a thread of its own, not by whoever wants to send mail; until it answers, the
-next one serves, and without any every search fails at once. This module alone imports ldap3. Referrals are not
-followed.
+A server that failed is asked again by a thread of its own, not by whoever wants to send mail; until it answers a
+search, the next one serves, and without any every search fails at once. This module alone imports ldap3. Referrals are
+not followed.
 """
 
 import logging
@@ -24,13 +24,17 @@ from franking.ledger import Unavailable
 log = logging.getLogger("franking")
 
 RETRY_SECONDS = (1.0, 30.0)
-"""Before a server that failed is tried again: at first, and at most; twice as long after each attempt."""
+"""Before a server that failed is tried again: at first, and at most; twice as long after each attempt, until it has
+answered somebody's search. One that answers the attempts alone has little to give."""
 
 MOST = 10
 """Entries that a search may find: one is right, a few can be told apart by the case of a login; more tell nothing."""
 
 IDLE = 8
 """Connections to a server that are kept for the next search."""
+
+ANY = "(objectClass=*)"
+"""The filter that every entry fits."""
 
 SUCCESS, REFERRAL, NO_SUCH_OBJECT, BUSY, AWAY = 0, 10, 32, 51, 52
 """Result codes (RFC 4511, A.1)."""
@@ -49,6 +53,8 @@ class _State:
     """What is known of a server."""
 
     server: Server
+    pause: float
+    """Seconds before it is tried again, once it fails."""
     answers: bool = True
     idle: list[Any] = field(default_factory=list)
     """Connections that are bound and that nobody uses."""
@@ -61,9 +67,8 @@ class Servers:
         """Connect when there is something to ask; ``away`` is told 1 when no server answers any more, then 0."""
         self._settings = settings
         self._away = away
-        self._states = [_State(server) for server in settings.servers]
+        self._states = [_State(server, RETRY_SECONDS[0]) for server in settings.servers]
         self._lock = Lock()
-        self._asking_again = False
         self._away(0)
         self._wanted = sorted(set(settings.attributes.values()))
 
@@ -73,7 +78,7 @@ class Servers:
 
     def read(self, dn: str) -> list[Entry]:
         """Return the one entry called ``dn``, or nothing; Unavailable if no server says."""
-        return self._ask(dn, "(objectClass=*)", ldap3.BASE)
+        return self._ask(dn, ANY, ldap3.BASE)
 
     @property
     def answer(self) -> bool:
@@ -92,12 +97,15 @@ class Servers:
             if not state.answers:
                 continue
             try:
-                return self._entries(state, base, written, scope)
+                entries = self._entries(state, base, written, scope)
             except (_Refused, TooLarge) as error:  # it is there, and will not say; another one may
                 said.append(f"{state.server}: {error}")
             except Exception as error:  # noqa: BLE001  # ldap3 raises whatever it trips over in what is no LDAP
                 self._failed(state, error)
                 said.append(f"{state.server}: {_reason(error)}")
+            else:
+                state.pause = RETRY_SECONDS[0]
+                return entries
         raise Unavailable("; ".join(said[1:] or said))
 
     def _entries(self, state: _State, base: str, written: str, scope: str) -> list[Entry]:
@@ -180,39 +188,35 @@ class Servers:
         with self._lock:
             if not state.answers:
                 return
+            Thread(target=self._ask_again, args=(state,), daemon=True).start()
             state.answers = False
             others = [str(other.server) for other in self._states if other.answers]
             instead = f"asking {others[0]}" if others else "none is left: what is remembered counts, for a while"
             log.error("LDAP server %s does not answer (%s); %s", state.server, _reason(error), instead)
             self._away(0 if others else 1)
-            if not self._asking_again:
-                Thread(target=self._ask_again, daemon=True).start()
-                self._asking_again = True
 
-    def _ask_again(self) -> None:
-        """Try those that failed until all of them answer."""
-        pause, longest = RETRY_SECONDS
-        while True:
-            time.sleep(pause)
-            pause = min(2 * pause, longest)
-            for state in [state for state in self._states if not state.answers]:
-                self._try(state)
-            with self._lock:
-                if all(state.answers for state in self._states):
-                    self._asking_again = False
-                    return
+    def _ask_again(self, state: _State) -> None:
+        """Try a server that failed until it answers."""
+        answers = False
+        while not answers:
+            time.sleep(state.pause)
+            state.pause = min(2 * state.pause, RETRY_SECONDS[1])
+            answers = self._try(state)
 
-    def _try(self, state: _State) -> None:
+    def _try(self, state: _State) -> bool:
+        """Tell whether a server answers a search, as lookups are: it may bind and no more."""
         while connection := _popped(state.idle):
             _hang_up(connection)
         try:
-            state.idle.append(self._connect(state.server, Deadline(self._settings.timeout_seconds)))
+            with suppress(_Refused, TooLarge):  # which are answers
+                self._entries(state, self._settings.base, ANY, ldap3.BASE)
         except Exception:  # noqa: BLE001  # as above; it is tried again
-            return
+            return False
         with self._lock:
             state.answers = True
             self._away(0)
             log.warning("LDAP server %s answers again", state.server)
+        return True
 
 
 class _Refused(Exception):
