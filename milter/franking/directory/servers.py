@@ -1,8 +1,7 @@
 """The LDAP servers: asked in the order of the configuration, and left alone while they do not answer.
 
 A server that failed is asked again by a thread of its own, not by whoever wants to send mail; until it answers a
-search, the next one serves, and without any every search fails at once. This module alone imports ldap3. Referrals are
-not followed.
+search, the next one serves, and without any every search fails at once. Referrals are not followed.
 """
 
 import logging
@@ -15,11 +14,13 @@ from threading import Lock, Thread
 from typing import Any
 
 import ldap3
-from ldap3.core.exceptions import LDAPException
+from ldap3.core.exceptions import LDAPException, LDAPInvalidFilterError
 
 from franking.directory.bounded import Bounded, Deadline, TooLarge
 from franking.directory.settings import LdapSettings, Server
+from franking.directory.trial import password
 from franking.ledger import Unavailable
+from franking_policy.source import PolicyError
 
 log = logging.getLogger("franking")
 
@@ -100,6 +101,8 @@ class Servers:
                 entries = self._entries(state, base, written, scope)
             except (_Refused, TooLarge) as error:  # it is there, and will not say; another one may
                 said.append(f"{state.server}: {error}")
+            except (PolicyError, LDAPInvalidFilterError) as error:  # it was not asked
+                said.append(str(error))
             except Exception as error:  # noqa: BLE001  # ldap3 raises whatever it trips over in what is no LDAP
                 self._failed(state, error)
                 said.append(f"{state.server}: {_reason(error)}")
@@ -163,11 +166,10 @@ class Servers:
             tls=_Tls(settings, server.host, deadline),
         )
         where.deadline = deadline
-        password = _password(settings)
         connection = ldap3.Connection(
             where,
             settings.bind_dn or None,
-            password,
+            password(settings),
             authentication=ldap3.SIMPLE if settings.bind_dn else ldap3.ANONYMOUS,
             auto_referrals=False,
             check_names=False,
@@ -256,15 +258,6 @@ class _Tls(ldap3.Tls):
         plain.settimeout(self._deadline.left)
         wrapped = context.wrap_socket(plain, server_hostname=self._host)
         connection.socket = Bounded(wrapped, self._deadline) if bounded else wrapped
-
-
-def _password(settings: LdapSettings) -> str | None:
-    if not settings.password_file:
-        return None
-    lines = settings.password_file.read_text(encoding="utf-8").splitlines()
-    if not lines or not lines[0]:
-        raise LDAPException(f"{settings.password_file} holds no password")
-    return lines[0]
 
 
 def _bind(connection: Any, deadline: Deadline, *, starttls: bool) -> None:
