@@ -20,7 +20,7 @@ import Milter
 
 from franking import attendant, maillog
 from franking.config import Config
-from franking.directory import directory_of
+from franking.directory import opened
 from franking.gate import Gate
 from franking.ledger import Ledger, connect
 from franking.metrics import Counters
@@ -48,7 +48,7 @@ def serve(config: Config, policy: Policy, channel: socket.socket, count: Counter
     try:
         store = connect(config.redis, config.redis_timeout)
         ledger = Ledger(store, config.on_unavailable, RedisWatch(count))
-        directory = directory_of(config.ldap, count.looked_up, count.directory_away)
+        directory = opened(config.ldap, count.looked_up, count.directory_away)
         services = Services(policy, ledger, Gate(), count, Notifier(_untold), directory)
         attendant.attend(ledger)
         Milter.factory = lambda: Session(services)

@@ -38,6 +38,20 @@ def attribute(text: str) -> str:
     return text
 
 
+def is_description(text: str) -> bool:
+    """Tell whether ``text`` may stand before the `=` of a filter: an attribute type, with options or without."""
+    return re.fullmatch(rf"{_TYPE}(?:;[A-Za-z0-9-]+)*", text) is not None
+
+
+def with_presence(written: str) -> str:
+    """Return a filter in which `(type)` is `(type=*)`.
+
+    >>> with_presence("(&(uid={login})(objectClass))")
+    '(&(uid={login})(objectClass=*))'
+    """
+    return re.sub(rf"\(({_TYPE})\)", r"(\1=*)", written)
+
+
 def dn(text: str) -> str:
     """Return a distinguished name as RFC 4514 writes it."""
     if not _DN.fullmatch(text):

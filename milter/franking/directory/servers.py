@@ -1,8 +1,7 @@
 """The LDAP servers: asked in the order of the configuration, and left alone while they do not answer.
 
-A server that failed is asked again by a thread of its own, not by whoever wants to send mail; until it answers, the
-next one serves, and without any every search fails at once. This module alone imports ldap3. Referrals are not
-followed.
+A server that failed is asked again by a thread of its own, not by whoever wants to send mail; until it answers a
+search, the next one serves, and without any every search fails at once. Referrals are not followed.
 """
 
 import logging
@@ -15,22 +14,28 @@ from threading import Lock, Thread
 from typing import Any
 
 import ldap3
-from ldap3.core.exceptions import LDAPException
+from ldap3.core.exceptions import LDAPException, LDAPInvalidFilterError
 
 from franking.directory.bounded import Bounded, Deadline, TooLarge
 from franking.directory.settings import LdapSettings, Server
+from franking.directory.trial import password
 from franking.ledger import Unavailable
+from franking_policy.source import PolicyError
 
 log = logging.getLogger("franking")
 
 RETRY_SECONDS = (1.0, 30.0)
-"""Before a server that failed is tried again: at first, and at most; twice as long after each attempt."""
+"""Before a server that failed is tried again: at first, and at most; twice as long after each attempt, until it has
+answered somebody's search. One that answers the attempts alone has little to give."""
 
 MOST = 10
 """Entries that a search may find: one is right, a few can be told apart by the case of a login; more tell nothing."""
 
 IDLE = 8
 """Connections to a server that are kept for the next search."""
+
+ANY = "(objectClass=*)"
+"""The filter that every entry fits."""
 
 SUCCESS, REFERRAL, NO_SUCH_OBJECT, BUSY, AWAY = 0, 10, 32, 51, 52
 """Result codes (RFC 4511, A.1)."""
@@ -49,6 +54,8 @@ class _State:
     """What is known of a server."""
 
     server: Server
+    pause: float
+    """Seconds before it is tried again, once it fails."""
     answers: bool = True
     idle: list[Any] = field(default_factory=list)
     """Connections that are bound and that nobody uses."""
@@ -61,9 +68,8 @@ class Servers:
         """Connect when there is something to ask; ``away`` is told 1 when no server answers any more, then 0."""
         self._settings = settings
         self._away = away
-        self._states = [_State(server) for server in settings.servers]
+        self._states = [_State(server, RETRY_SECONDS[0]) for server in settings.servers]
         self._lock = Lock()
-        self._asking_again = False
         self._away(0)
         self._wanted = sorted(set(settings.attributes.values()))
 
@@ -73,7 +79,7 @@ class Servers:
 
     def read(self, dn: str) -> list[Entry]:
         """Return the one entry called ``dn``, or nothing; Unavailable if no server says."""
-        return self._ask(dn, "(objectClass=*)", ldap3.BASE)
+        return self._ask(dn, ANY, ldap3.BASE)
 
     @property
     def answer(self) -> bool:
@@ -92,12 +98,17 @@ class Servers:
             if not state.answers:
                 continue
             try:
-                return self._entries(state, base, written, scope)
+                entries = self._entries(state, base, written, scope)
             except (_Refused, TooLarge) as error:  # it is there, and will not say; another one may
                 said.append(f"{state.server}: {error}")
+            except (PolicyError, LDAPInvalidFilterError) as error:  # it was not asked
+                said.append(str(error))
             except Exception as error:  # noqa: BLE001  # ldap3 raises whatever it trips over in what is no LDAP
                 self._failed(state, error)
                 said.append(f"{state.server}: {_reason(error)}")
+            else:
+                state.pause = RETRY_SECONDS[0]
+                return entries
         raise Unavailable("; ".join(said[1:] or said))
 
     def _entries(self, state: _State, base: str, written: str, scope: str) -> list[Entry]:
@@ -155,11 +166,10 @@ class Servers:
             tls=_Tls(settings, server.host, deadline),
         )
         where.deadline = deadline
-        password = _password(settings)
         connection = ldap3.Connection(
             where,
             settings.bind_dn or None,
-            password,
+            password(settings),
             authentication=ldap3.SIMPLE if settings.bind_dn else ldap3.ANONYMOUS,
             auto_referrals=False,
             check_names=False,
@@ -180,39 +190,35 @@ class Servers:
         with self._lock:
             if not state.answers:
                 return
+            Thread(target=self._ask_again, args=(state,), daemon=True).start()
             state.answers = False
             others = [str(other.server) for other in self._states if other.answers]
             instead = f"asking {others[0]}" if others else "none is left: what is remembered counts, for a while"
             log.error("LDAP server %s does not answer (%s); %s", state.server, _reason(error), instead)
             self._away(0 if others else 1)
-            if not self._asking_again:
-                Thread(target=self._ask_again, daemon=True).start()
-                self._asking_again = True
 
-    def _ask_again(self) -> None:
-        """Try those that failed until all of them answer."""
-        pause, longest = RETRY_SECONDS
-        while True:
-            time.sleep(pause)
-            pause = min(2 * pause, longest)
-            for state in [state for state in self._states if not state.answers]:
-                self._try(state)
-            with self._lock:
-                if all(state.answers for state in self._states):
-                    self._asking_again = False
-                    return
+    def _ask_again(self, state: _State) -> None:
+        """Try a server that failed until it answers."""
+        answers = False
+        while not answers:
+            time.sleep(state.pause)
+            state.pause = min(2 * state.pause, RETRY_SECONDS[1])
+            answers = self._try(state)
 
-    def _try(self, state: _State) -> None:
+    def _try(self, state: _State) -> bool:
+        """Tell whether a server answers a search, as lookups are: it may bind and no more."""
         while connection := _popped(state.idle):
             _hang_up(connection)
         try:
-            state.idle.append(self._connect(state.server, Deadline(self._settings.timeout_seconds)))
+            with suppress(_Refused, TooLarge):  # which are answers
+                self._entries(state, self._settings.base, ANY, ldap3.BASE)
         except Exception:  # noqa: BLE001  # as above; it is tried again
-            return
+            return False
         with self._lock:
             state.answers = True
             self._away(0)
             log.warning("LDAP server %s answers again", state.server)
+        return True
 
 
 class _Refused(Exception):
@@ -252,15 +258,6 @@ class _Tls(ldap3.Tls):
         plain.settimeout(self._deadline.left)
         wrapped = context.wrap_socket(plain, server_hostname=self._host)
         connection.socket = Bounded(wrapped, self._deadline) if bounded else wrapped
-
-
-def _password(settings: LdapSettings) -> str | None:
-    if not settings.password_file:
-        return None
-    lines = settings.password_file.read_text(encoding="utf-8").splitlines()
-    if not lines or not lines[0]:
-        raise LDAPException(f"{settings.password_file} holds no password")
-    return lines[0]
 
 
 def _bind(connection: Any, deadline: Deadline, *, starttls: bool) -> None:

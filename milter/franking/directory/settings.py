@@ -53,6 +53,12 @@ class LdapSettings:
     stale_seconds: int
     cache_entries: int
     place: Place = field(default=BUILT_IN, compare=False)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    """Of the keys that are written."""
+
+    def place_of(self, key: str) -> Place:
+        """Return where ``key`` is written, or would be."""
+        return self.places.get(key, self.place)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -216,4 +222,5 @@ def settings_of(directory: Value | None, base: Path) -> LdapSettings | None:
         stale_seconds=setting("stale_seconds", 3600),
         cache_entries=setting("cache_entries", 10_000),
         place=written.place,
+        places={name: value.place for name, value in written.what.items()},
     )
