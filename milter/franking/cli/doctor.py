@@ -10,7 +10,7 @@ from typing import Any
 from franking.cli.colour import Colour, colour_of
 from franking.doctor.checks import examine
 from franking.doctor.finding import Finding, Severity
-from franking.doctor.site import Site
+from franking.doctor.site import DOVECOT, USUAL, Site
 from franking.postconf import PostconfError, Postfix
 
 EXAMPLES = """examples:
@@ -32,11 +32,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     postfix = "Postfix's directory (default /etc/postfix)"
-    command.add_argument("--config-dir", metavar="DIR", type=Path, default=Path("/etc/postfix"), help=postfix)
+    command.add_argument("--config-dir", metavar="DIR", type=Path, default=USUAL, help=postfix)
     dovecot = "Dovecot's configuration (default /etc/dovecot/dovecot.conf)"
-    command.add_argument(
-        "--dovecot", metavar="FILE", type=Path, default=Path("/etc/dovecot/dovecot.conf"), help=dovecot
-    )
+    command.add_argument("--dovecot", metavar="FILE", type=Path, default=DOVECOT, help=dovecot)
     command.add_argument("--json", action="store_true", help="print JSON, for a program")
     command.set_defaults(run=run)
 
