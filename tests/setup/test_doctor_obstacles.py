@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -77,6 +78,24 @@ def test_who_is_not_root_is_told_what_nobody_looked_at(host: Host) -> None:
         "could not look for this: files of logins that Dovecot cannot read, so that it lets nobody in "
         "(only root can look as user dovecot at `/`)"
     )
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [("config.yaml", "config_problem"), ("policy", "policy_problem"), ("policy/acme.yaml", "policy_problem")],
+)
+def test_a_file_that_the_daemon_may_read_is_no_problem_of_its_own(host: Host, name: str, check: str) -> None:
+    """The package gives config.yaml to root and the daemon alone."""
+    path = host.directory / name
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.chmod(0o700 if path.is_dir() else 0o600)
+    found = doctor_of_nobody(host)
+    path.chmod(mode)
+
+    assert {one["severity"] for one in found.values()} == {Severity.WARNING}
+    assert found[check]["text"].startswith("could not look for this: what keeps the daemon from starting, ")
+    assert found[check]["text"].endswith(f" (Permission denied at `{path}`)")
 
 
 def test_what_a_check_found_before_its_obstacle_is_told(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

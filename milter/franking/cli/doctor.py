@@ -25,8 +25,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         "doctor",
         parents=[common],
         help="say what is amiss around the milter, and what mends it",
-        description="Read the configuration of Postfix, Dovecot and Redis, the socket, its permissions and the policy "
-        "as they are now, and print what is amiss, each with the command that mends it. Nothing is changed. Exit "
+        description="Read the configuration of Postfix, Dovecot and Redis, the socket, its permissions, the files of "
+        "logins and the policy as they are now, ask the daemon, Dovecot, Redis and LDAP whether they answer, and print "
+        "what is amiss, each with the command that mends it. Nothing is changed. It is for root. Exit "
         "status 0 if there is nothing but notes, 1 if there is.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
