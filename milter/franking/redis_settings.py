@@ -151,16 +151,21 @@ def _said_twice(table: Value, url: Value | None) -> list[Problem]:
 
 def warnings(config_file: Path, where: Where) -> list[str]:
     """Return what a person should know of secrets that everybody on this host can read."""
+    return [
+        f"{path} holds a secret and can be read by everybody on this host"
+        for path in secrets(config_file, where)
+        if path.stat().st_mode & EVERYBODY
+    ]
+
+
+def secrets(config_file: Path, where: Where) -> list[Path]:
+    """Return the files that hold a secret."""
     sentinels = where.servers.password_file if isinstance(where.servers, Sentinels) else None
     key = where.tls.key if where.tls else None
     secret = [file.path for file in (where.password_file, sentinels, key) if file]
     if isinstance(where.servers, Server) and urlsplit(where.servers.url).password:
         secret.append(config_file)
-    return [
-        f"{path} holds a secret and can be read by everybody on this host"
-        for path in secret
-        if path.stat().st_mode & EVERYBODY
-    ]
+    return secret
 
 
 def half_accepted(unavailable: OnUnavailable) -> list[str]:

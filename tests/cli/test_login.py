@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,7 @@ def test_a_password_that_does_not_do_is_refused(
         ("cram-md5/a", "must not begin"),
         ("digest-md5/a", "must not begin"),
         ("frk_a", "must not begin"),
+        ("-a", "must not begin with `-`"),
         ("unknown-token", "Postfix logs wrong tokens by that name"),
     ],
 )
@@ -164,7 +166,7 @@ def test_a_name_that_dovecot_cannot_hold_is_refused(
     config: Path, capsys: pytest.CaptureFixture[str], name: str, complaint: str
 ) -> None:
     """With what a name may be."""
-    status, out, err = login(capsys, "add", "acme", name)
+    status, out, err = login(capsys, "add", "acme", "--", name)
 
     assert (status, out, (config.parent / "passwords").read_text()) == (1, "", "")
     assert complaint in err
@@ -344,6 +346,43 @@ def test_a_new_file_is_dovecot_s_alone_to_read(config: Path, capsys: pytest.Capt
 
     assert (file.owner(), file.group(), stat.S_IMODE(file.stat().st_mode)) == ("root", "dovecot", 0o640)
     assert file.read_text().startswith("# Logins for Dovecot")
+
+
+@pytest.fixture
+def open_config(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a configuration in a directory that Dovecot may enter, as it may not those of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "policy").mkdir()
+        (directory / "policy" / "a.yaml").write_text(POLICY)
+        (directory / "config.yaml").write_text("policy: policy\nlogins: {tokens: tokens, passwords: passwords}\n")
+        monkeypatch.setenv("FRANKING_CONFIG", str(directory / "config.yaml"))
+        yield directory / "config.yaml"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can look as Dovecot")
+@needs_doveadm
+def test_a_login_in_a_new_file_can_be_used(open_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Dovecot may read it."""
+    assert login(capsys, "add", "acme", "acme-app")[2].endswith("/policy/a.yaml:6:14): it can be used\n")
+    assert open_config.exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can look as Dovecot")
+@needs_doveadm
+def test_a_login_that_dovecot_cannot_read_cannot_be_used(open_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file that was there keeps owner and mode; the command that is told mends it."""
+    file = open_config.parent / "passwords"
+    file.touch(mode=0o600)
+    status, _, err = login(capsys, "add", "acme", "acme-app")
+    command = f"chown root:dovecot {file} && chmod 0640 {file}"
+
+    assert status == 0
+    assert "it can be used" not in err
+    assert err.endswith(f"franking: to do: nobody gets in by it, for Dovecot may not read {file}: {command}\n")
+    subprocess.run(["sh", "-ec", command], check=True)
+    assert "to do: nobody gets in" not in login(capsys, "add", "acme", "acme-news")[2]
 
 
 def test_each_change_has_a_later_second(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,6 +130,21 @@ def start_redis(directory: Path) -> "subprocess.Popen[bytes]":
     return process
 
 
+def start_dovecot(host: Host) -> "subprocess.Popen[bytes]":
+    """Start Dovecot, with a directory of its own for what runs."""
+    (host.queue / "private").mkdir(mode=0o700)
+    shutil.chown(host.queue / "private", user="postfix")
+    paths = {"base_dir": "run", "state_dir": "state", "log_path": "dovecot.log"}
+    own = "".join(f"{name} = {host.directory}/{path}\n" for name, path in paths.items())
+    host.dovecot.write_text(f"{host.dovecot.read_text()}{own}instance_name = franking-{host.directory.name}\n")
+    process = subprocess.Popen(["dovecot", "-F", "-c", str(host.dovecot)])
+    deadline = time.monotonic() + 30
+    while not accepts(host.queue / "private" / "auth"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
 def make(directory: Path) -> Host:
     """Write everything as docs/setup.md has it, with paths of the test's own."""
     host = Host(directory, directory / "redis" / "redis.sock")
@@ -214,13 +229,11 @@ def sound(pair: tuple[Path, Path]) -> Iterator[Host]:
     """Return a host with nothing amiss."""
     directory = Path(tempfile.mkdtemp(prefix="franking-"))
     host = set_up(make(directory), pair)
-    redis_server = start_redis(directory / "redis")
-    daemon = host.daemon()
+    services = [start_redis(directory / "redis"), start_dovecot(host), host.daemon()]
     yield host
-    daemon.terminate()
-    daemon.wait()
-    redis_server.terminate()
-    redis_server.wait()
+    for service in reversed(services):
+        service.terminate()
+        service.wait()
     shutil.rmtree(directory)
 
 

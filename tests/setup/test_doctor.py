@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack.dovecot import head, version
+from stack.dovecot import version
 from stack.waiting import accepts
 
 from franking.doctor.checks import CHECKS
@@ -40,6 +41,14 @@ def behind_postscreen(host: Host) -> str:
     return str(host.postconf("-M", "smtpd/pass=smtpd pass - - y - - smtpd"))
 
 
+def webmail(host: Host, *options: str) -> None:
+    """Have an endpoint for the programs of this host that have logins; the rest is as at any other."""
+    host.postconf("-M", "127.0.0.1:10587/inet=127.0.0.1:10587 inet n - n - - smtpd")
+    own = ["smtpd_sasl_auth_enable=yes", "smtpd_tls_security_level=encrypt", "local_header_rewrite_clients="]
+    own += ["cleanup_service_name=franking-cleanup", *options]
+    host.postconf("-P", *(f"127.0.0.1:10587/inet/{option}" for option in own))
+
+
 def return_port(host: Host, *options: str) -> str:
     """Have amavis give mail back at port 10025, on a host whose main.cf has logins for all but port 25."""
     host.postconf("-e", "content_filter = smtp:[127.0.0.1]:10024", "smtpd_sasl_auth_enable = yes")
@@ -58,6 +67,16 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         "milter_missing",
         Severity.ERROR,
         lambda host: host.postconf("-P", "submissions/inet/smtpd_milters={unix:opendkim/s,default_action=accept}"),
+    ),
+    "no milter at a port of a webmail's own": (
+        "milter_missing",
+        Severity.ERROR,
+        lambda host: webmail(host, "content_filter="),
+    ),
+    "milters switched off at a port of a webmail's own": (
+        "milter_missing",
+        Severity.ERROR,
+        lambda host: webmail(host, "receive_override_options=no_milters", "smtpd_milters=$franking_milters"),
     ),
     "milters switched off": (
         "milter_missing",
@@ -342,6 +361,20 @@ def test_what_is_found_is_mended_by_its_command(host: Host, check: str, severity
     assert host.findings() == {}
 
 
+def test_a_milter_that_was_there_stays_as_it_was(host: Host) -> None:
+    """An editor writes blanks into an option, where postconf takes none."""
+    host.postconf("-PX", "submission/inet/smtpd_milters")
+    file = host.postfix / "master.cf"
+    option = "-o { smtpd_milters = { unix:x/s default_action=accept } }"
+    file.write_text(re.sub(r"^(submission +inet .*)$", rf"\1\n  {option}", file.read_text(), flags=re.MULTILINE))
+    (finding,) = host.findings()["milter_missing"]
+    host.shell(finding.command)
+    now = host.postconf("-Ph", "submission/inet/smtpd_milters").strip()
+
+    assert now == "$franking_milters,{unix:x/s,default_action=accept}"
+    assert host.findings() == {}
+
+
 @pytest.mark.parametrize(
     "option",
     ["content_filter=", "receive_override_options=no_header_body_checks,no_milters"],
@@ -530,29 +563,6 @@ def test_warnings_of_a_policy_are_told(host: Host) -> None:
     assert host.findings() == {}
 
 
-def test_a_dovecot_that_listens_elsewhere_is_told(host: Host) -> None:
-    """The command copies the package's example, which has the usual queue directory."""
-    fragment = host.dovecot.parent / "conf.d" / "90-franking.conf"
-    sound = fragment.read_text()
-    fragment.write_text(sound.replace("/private/auth", "/private/another"))
-    (finding,) = host.findings()["no_listener"]
-    example = host.directory / "example.conf"
-    example.write_text(sound)
-    packaged = f"/usr/share/doc/franking/examples/dovecot/{version()}/franking.conf"
-    host.shell(finding.command.replace(packaged, str(example)))
-
-    assert finding.where == "submission/inet, submissions/inet"
-    assert host.findings() == {}
-
-
-def test_a_dovecot_that_cannot_be_read_is_told(host: Host) -> None:
-    """With what doveconf says."""
-    host.dovecot.write_text(f"{head()}nonsense = 1\n")
-    (finding,) = host.findings()["dovecot_unread"]
-
-    assert "nonsense" in finding.text
-
-
 def test_logins_that_only_one_of_both_knows_are_told(host: Host) -> None:
     """Dovecot lets one in whose mail is refused; the policy waits for one who cannot get in."""
     host.tokens.write_text(host.tokens.read_text().replace("acme-app", "acme-old"))
@@ -564,6 +574,31 @@ def test_logins_that_only_one_of_both_knows_are_told(host: Host) -> None:
     assert unknown.text == f"login `acme-old` in {host.tokens} is in no account of the policy"
     assert missing.text == "login `acme-app` of account acme is known to the policy, and not to Dovecot"
     assert host.findings() == {}
+
+
+def test_a_login_like_an_option_is_removed_by_its_command(host: Host) -> None:
+    """There may be one of another hand."""
+    host.tokens.write_text(f"{host.tokens.read_text()}cd34:{{SHA256.HEX}}0a1b::::::user=-x\n")
+    (finding,) = host.findings()["unknown_login"]
+    host.shell(finding.command)
+
+    assert finding.command.endswith(" -- -x")
+    assert host.findings() == {}
+
+
+def test_a_directory_that_is_away_is_told_once(host: Host) -> None:
+    """Not by every check that would ask it; with no login to ask for, too."""
+    config = host.directory / "config.yaml"
+    ldap = "{servers: ['ldaps://127.0.0.1:7'], base: 'dc=x'}"
+    config.write_text(f"{config.read_text()}directory: {{ldap: {ldap}}}\n")
+    without = host.findings()
+    host.tokens.write_text(host.tokens.read_text() + "cd34:{SHA256.HEX}0a1b::::::user=acme-old\n")
+    with_stranger = host.findings()
+
+    for found in (without, with_stranger):
+        assert {check: [one.command for one in findings] for check, findings in found.items()} == {
+            "directory_away": ["ldapsearch -x -H ldaps://127.0.0.1:7 -b dc=x -s base"]
+        }
 
 
 def test_block_lists_behind_logins_are_no_finding(host: Host) -> None:
@@ -593,13 +628,6 @@ def test_logins_of_other_files_are_a_note(host: Host) -> None:
     assert {check: [one.severity for one in findings] for check, findings in found.items()} == {
         "other_logins": [Severity.NOTE]
     }
-
-
-def test_a_listener_on_tcp_is_no_path(host: Host) -> None:
-    """Postfix asks Dovecot by `inet:` too."""
-    host.postconf("-P", "submission/inet/smtpd_sasl_path=inet:127.0.0.1:12345")
-
-    assert host.findings() == {}
 
 
 def test_every_check_is_provoked_here() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from franking.cli.colour import Colour, colour_of
 from franking.doctor.checks import examine
 from franking.doctor.finding import Finding, Severity
-from franking.doctor.site import Site
+from franking.doctor.site import DOVECOT, USUAL, Site
 from franking.postconf import PostconfError, Postfix
 
 EXAMPLES = """examples:
@@ -25,18 +25,17 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         "doctor",
         parents=[common],
         help="say what is amiss around the milter, and what mends it",
-        description="Read the configuration of Postfix, Dovecot and Redis, the socket, its permissions and the policy "
-        "as they are now, and print what is amiss, each with the command that mends it. Nothing is changed. Exit "
+        description="Read the configuration of Postfix, Dovecot and Redis, the socket, its permissions, the files of "
+        "logins and the policy as they are now, ask the daemon, Dovecot, Redis and LDAP whether they answer, and print "
+        "what is amiss, each with the command that mends it. Nothing is changed. It is for root. Exit "
         "status 0 if there is nothing but notes, 1 if there is.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     postfix = "Postfix's directory (default /etc/postfix)"
-    command.add_argument("--config-dir", metavar="DIR", type=Path, default=Path("/etc/postfix"), help=postfix)
+    command.add_argument("--config-dir", metavar="DIR", type=Path, default=USUAL, help=postfix)
     dovecot = "Dovecot's configuration (default /etc/dovecot/dovecot.conf)"
-    command.add_argument(
-        "--dovecot", metavar="FILE", type=Path, default=Path("/etc/dovecot/dovecot.conf"), help=dovecot
-    )
+    command.add_argument("--dovecot", metavar="FILE", type=Path, default=DOVECOT, help=dovecot)
     command.add_argument("--json", action="store_true", help="print JSON, for a program")
     command.set_defaults(run=run)
 

@@ -13,8 +13,10 @@ import re
 import select
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from getpass import getpass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -28,6 +30,7 @@ from franking.logins.files import Files
 from franking.logins.lines import LoginError
 from franking.logins.listing import Row, rows
 from franking.logins.logins import Kind
+from franking.logins.reader import Reader
 from franking_policy.load import load_directory
 from franking_policy.model import Account, Policy
 from franking_policy.shapes import did_you_mean
@@ -132,9 +135,20 @@ def run_add(options: argparse.Namespace) -> int:
         return _refused(error)
     _hand_out(secret, own, options.name)
     _note(f"login {shown(options.name)} ({kind}) is in {_file(settings, kind)}; {SAID[kind]}")
-    for line in _to_do(policy, account, options):
+    barrier = _barrier(_file(settings, kind))
+    for line in (*_to_do(policy, account, options, barrier), *barrier):
         _note(line)
     return 0
+
+
+def _barrier(file: Path) -> list[str]:
+    """Return what keeps Dovecot from reading a file, and the command that mends it; nothing if only root can tell."""
+    reader = Reader()
+    with suppress(PermissionError):
+        if there := reader.barrier(file):
+            may = "enter" if there.is_dir() else "read"
+            return [f"to do: nobody gets in by it, for Dovecot may not {may} {there}: {reader.opening(there)}"]
+    return []
 
 
 SAID = {
@@ -160,11 +174,11 @@ def _account(policy: Policy, options: argparse.Namespace) -> Account:
     return account
 
 
-def _to_do(policy: Policy, account: Account, options: argparse.Namespace) -> list[str]:
+def _to_do(policy: Policy, account: Account, options: argparse.Namespace, barrier: list[str]) -> list[str]:
     """Return what is left to be done: the policy's part."""
     view = policy.logins.get(options.name)
     if view and (not options.stream or (view.bound and view.stream == options.stream)):
-        return [f"the policy has it ({policy.places[options.name]}): it can be used"]
+        return [f"the policy has it ({policy.places[options.name]}){'' if barrier else ': it can be used'}"]
     login = f"{_scalar(options.name)}: {{{f'stream: {options.stream}' if options.stream else ''}}}"
     if str(account.place).startswith("ldap:"):
         return [f"to do: account {account.name} is in LDAP ({account.place}): write the login there"]
@@ -319,8 +333,8 @@ def _files(settings: Config) -> Files:
     return Files(settings.tokens, settings.passwords)
 
 
-def _file(settings: Config, kind: Kind) -> str:
-    return str(settings.tokens if kind is Kind.TOKEN else settings.passwords)
+def _file(settings: Config, kind: Kind) -> Path:
+    return settings.tokens if kind is Kind.TOKEN else settings.passwords
 
 
 def _refused(error: LoginError) -> int:

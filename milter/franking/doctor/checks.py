@@ -3,9 +3,23 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from franking.doctor import access, headers, limits, login_files, logins, milter_list, policies, reach, store, transport
-from franking.doctor.finding import Finding
+from franking.doctor import (
+    access,
+    directory,
+    dovecot,
+    headers,
+    limits,
+    login_files,
+    logins,
+    milter_list,
+    policies,
+    reach,
+    store,
+    transport,
+)
+from franking.doctor.finding import Finding, warning
 from franking.doctor.site import Site
+from franking_policy.shown import visible
 
 Check = Callable[[Site], Iterator[Finding]]
 
@@ -50,12 +64,16 @@ CHECKS: tuple[Check, ...] = (
     store.redis_forgets,
     store.redis_evicts,
     store.clock_off,
-    logins.dovecot_unread,
-    logins.no_listener,
+    directory.directory_away,
+    dovecot.dovecot_unread,
+    dovecot.no_listener,
+    dovecot.dovecot_down,
     logins.unknown_login,
     logins.login_without_secret,
     logins.other_logins,
     login_files.logins_readable,
+    login_files.logins_unreadable,
+    login_files.secrets_readable,
 )
 
 
@@ -63,8 +81,19 @@ def examine(site: Site) -> Iterator[tuple[str, Finding]]:
     """Yield the name of a check with what it finds, what one command mends at once."""
     for check in CHECKS:
         same: dict[tuple[str, str], list[Finding]] = {}
-        for finding in check(site):
+        for finding in _found(check, site):
             same.setdefault((finding.text, finding.command), []).append(finding)
         for findings in same.values():
             where = ", ".join(dict.fromkeys(one.where for one in findings))
             yield check.__name__, replace(findings[0], where=where)
+
+
+def _found(check: Check, site: Site) -> Iterator[Finding]:
+    """Yield what a check finds; one that is kept from looking costs the report nothing but its own part."""
+    try:
+        yield from check(site)
+    except OSError as fault:
+        where = f" at `{visible(str(fault.filename))}`" if fault.filename else ""
+        purpose = (check.__doc__ or "").partition("\n")[0].removeprefix("Find ").rstrip(".")
+        command = site.doctor("sudo") if isinstance(fault, PermissionError) else site.doctor()
+        yield warning(f"could not look for this: {purpose} ({fault.strerror or fault}{where})", command)

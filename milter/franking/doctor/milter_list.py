@@ -49,7 +49,7 @@ def _added(site: Site, service: Service) -> str:
     if "franking_milters" not in site.postfix.written:
         return site.setup()
     others = [word.text for word in site.words(service)] or ["$franking_signers"]
-    return site.option(service, "smtpd_milters", ",".join(["$franking_milters", *others]).replace(" ", ""))
+    return site.option(service, "smtpd_milters", ",".join(map(compact, ["$franking_milters", *others])))
 
 
 def content_unseen(site: Site) -> Iterator[Finding]:
@@ -155,8 +155,7 @@ def judged_outside(site: Site) -> Iterator[Finding]:
 
 def _may_take_back(site: Site, service: Service) -> bool:
     """Tell a service of this host alone that is nobody's endpoint: one would say itself that it has logins."""
-    own = service.port in SUBMISSION_PORTS or service.written.get("smtpd_sasl_auth_enable") == "yes"
-    return site.is_loopback(service) and not own
+    return site.is_loopback(service) and service.port not in SUBMISSION_PORTS and not site.has_own_logins(service)
 
 
 def default_action(site: Site) -> Iterator[Finding]:

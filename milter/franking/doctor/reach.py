@@ -4,6 +4,7 @@ import os
 import shlex
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pwd import getpwnam
@@ -13,6 +14,9 @@ from franking.doctor.site import Site
 
 ENTER, WRITE = 1, 2
 """Bits of a mode, for one class of users."""
+
+PATIENCE = 5.0
+"""Seconds to wait for an answer."""
 
 
 def socket_elsewhere(site: Site) -> Iterator[Finding]:
@@ -43,10 +47,11 @@ def socket_closed(site: Site) -> Iterator[Finding]:
             group = f"chgrp {user.group} {shlex.quote(str(directory))} && chmod g+x {shlex.quote(str(directory))}"
             command = group if directory == own else f"chmod o+x {shlex.quote(str(directory))}"
             yield error(f"user {user.name} cannot enter `{directory}`, so Postfix cannot reach the socket", command)
-    if site.config.socket.exists() and not user.may(site.config.socket, WRITE):
-        path = shlex.quote(str(site.config.socket))
-        command = f"chgrp {user.group} {path} && chmod g+rw {path}"
-        yield error(f"user {user.name} cannot connect to `{site.config.socket}`: see `socket_mode`", command)
+    with suppress(FileNotFoundError):
+        if not user.may(site.config.socket, WRITE):
+            path = shlex.quote(str(site.config.socket))
+            command = f"chgrp {user.group} {path} && chmod g+rw {path}"
+            yield error(f"user {user.name} cannot connect to `{site.config.socket}`: see `socket_mode`", command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +88,19 @@ def daemon_down(site: Site) -> Iterator[Finding]:
     if not site.config:
         return
     for path in (site.config.control_socket, site.config.socket):
-        with socket.socket(socket.AF_UNIX) as client:
-            fault = client.connect_ex(str(path))
-        if fault:
-            text = f"the daemon does not answer at `{path}`: {os.strerror(fault)}"
-            yield error(text, "systemctl restart franking")
+        if fault := silence(path):
+            yield error(f"the daemon does not answer at `{path}`: {fault}", "systemctl restart franking")
             return
+
+
+def silence(path: Path) -> str:
+    """Return why nobody answers at a socket, empty if somebody does; PermissionError if we may not ask."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        try:
+            client.connect(str(path))
+        except PermissionError as error:
+            raise PermissionError(error.errno, error.strerror, str(path)) from error
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""

@@ -17,6 +17,9 @@ from franking_policy.source import PolicyError, Problem
 
 USUAL = Path("/etc/postfix")
 
+DOVECOT = Path("/etc/dovecot/dovecot.conf")
+"""Its usual configuration."""
+
 SUBMISSION_PORTS = {465, 587, 2525}
 """Ports that are for submission alone."""
 
@@ -105,8 +108,8 @@ class Site:
         return service.name.startswith(LOOPBACK)
 
     def takes_back(self, service: Service) -> bool:
-        """Tell the port at which a content filter gives mail back: of this host, and outside of filter or milters."""
-        if not self.is_loopback(service) or service.port in SUBMISSION_PORTS:
+        """Tell the port at which a content filter gives mail back: of this host, no logins, past filter or milters."""
+        if not self.is_loopback(service) or service.port in SUBMISSION_PORTS or self.has_own_logins(service):
             return False
         unfiltered = service.written.get("content_filter") == ""
         return unfiltered or "no_milters" in words(self.postfix.value("receive_override_options", service))
@@ -114,6 +117,10 @@ class Site:
     def has_logins(self, service: Service) -> bool:
         """Tell whether clients can log in."""
         return self.postfix.value("smtpd_sasl_auth_enable", service) == "yes"
+
+    def has_own_logins(self, service: Service) -> bool:
+        """Tell whether a service itself says that clients can log in, whatever main.cf has for all."""
+        return service.options.get("smtpd_sasl_auth_enable") == "yes"
 
     def has_tls_only(self, service: Service) -> bool:
         """Tell whether a client gets nowhere without TLS."""
@@ -161,6 +168,15 @@ class Site:
     def setup(self, *arguments: str) -> str:
         """Return a command that sets Postfix up."""
         return shlex.join(["franking", "setup", "postfix", *self._directory("--config-dir"), *arguments])
+
+    def doctor(self, *before: str) -> str:
+        """Return the command that examines this very site, ``before`` first."""
+        files = {
+            "--config": (self.config_file, config.DEFAULT_FILE),
+            "--dovecot": (self.dovecot_file, DOVECOT),
+        }
+        others = [word for option, (file, usual) in files.items() if file != usual for word in (option, str(file))]
+        return shlex.join([*before, "franking", "doctor", *self._directory("--config-dir"), *others])
 
     def _directory(self, option: str) -> list[str]:
         return [] if self.postfix.directory == USUAL else [option, str(self.postfix.directory)]

@@ -2,15 +2,22 @@
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
+from redis.exceptions import NoPermissionError
 
+from franking import redis_settings
+from franking.config import Config
 from franking.doctor.finding import Finding, error, note, warning
 from franking.doctor.site import Site
 from franking.ledger import connect
 from franking.ledger.stores import Store
+from franking.ledger.where import Server, Where
+from franking_policy.source import PolicyError
 
 PATIENCE = 5.0
 """Seconds to wait for Redis."""
@@ -23,12 +30,59 @@ MOST_SECONDS_APART = 2.0
 
 
 def redis_away(site: Site) -> Iterator[Finding]:
-    """Find that Redis does not answer, so that every submission is put off."""
-    if site.config:
-        try:
-            connect(site.config.redis, PATIENCE).call(KEY, lambda client: client.ping())
-        except redis.RedisError as fault:
+    """Find that Redis does not answer, or not us, so that every submission is put off."""
+    if not site.config:
+        return
+    where = site.config.redis
+    try:
+        _ping(connect(where, PATIENCE))
+    except PolicyError as fault:
+        _raise_if_forbidden(fault)
+        for problem in fault.problems:
+            yield error(
+                str(problem), shlex.join(["ls", "-l", *map(str, redis_settings.secrets(site.config.file, where))])
+            )
+    except redis.RedisError as fault:
+        _raise_if_forbidden(fault)
+        if _turns_away(fault):
+            yield error(f"Redis does not let Franking in, by {_password_of(where)}: {fault}", _by_hand(site.config))
+        else:
             yield error(f"Redis does not answer: {fault}", "systemctl restart redis-server")
+
+
+def _ping(store: Store) -> None:
+    with suppress(NoPermissionError):  # which is an answer
+        store.call(KEY, lambda client: client.ping())
+
+
+def _raise_if_forbidden(fault: BaseException | None) -> None:
+    """Raise the PermissionError that a fault comes from, if it does: it is ours, and not that of Redis."""
+    while fault:
+        if isinstance(fault, PermissionError):
+            raise fault
+        fault = fault.__cause__ or fault.__context__
+
+
+def _turns_away(fault: redis.RedisError) -> bool:
+    # To redis-py 4.3 a wrong password is like any other error.
+    return isinstance(fault, redis.AuthenticationError) or str(fault).startswith("WRONGPASS")
+
+
+def _password_of(where: Where) -> str:
+    """Return the setting that has the password."""
+    if where.password_file:
+        return f"`redis.password_file` ({where.password_file.place})"
+    written = isinstance(where.servers, Server) and urlsplit(where.servers.url).password
+    return "the password in `redis.url`" if written else "no password: `redis.password_file` is not set"
+
+
+def _by_hand(config: Config) -> str:
+    """Return the command that tries a password."""
+    try:
+        client = connect(config.redis, PATIENCE).call(KEY, lambda client: _redis_cli(client, config))
+    except redis.RedisError:  # a cluster that does not say which node it would be
+        client = "redis-cli --askpass"
+    return f"{client} ping"
 
 
 def redis_forgets(site: Site) -> Iterator[Finding]:
@@ -53,13 +107,21 @@ def redis_evicts(site: Site) -> Iterator[Finding]:
 
 
 def clock_off(site: Site) -> Iterator[Finding]:
-    """Find clocks apart: a quota's window begins by ours and ends by that of Redis."""
+    """Find clocks apart, or one that is not told: a quota's window begins by ours and ends by that of Redis."""
     store = _store(site)
-    if store:
+    if not store:
+        return
+    try:
         apart = site.now() - store.time()
-        if abs(apart) > MOST_SECONDS_APART:
-            text = f"this host's clock is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} that of Redis"
-            yield warning(f"{text}: one of both is wrong", "timedatectl set-ntp true")
+    except NoPermissionError:
+        text = "Redis does not tell us the time (TIME), without which nothing is counted: every submission is put off"
+        yield error(f"{text} (also in redis.conf)", f"{store.administration} +time")
+        return
+    except redis.RedisError:  # it has gone away meanwhile
+        return
+    if abs(apart) > MOST_SECONDS_APART:
+        text = f"this host's clock is {abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} that of Redis"
+        yield warning(f"{text}: one of both is wrong", "timedatectl set-ntp true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +130,9 @@ class _Store:
 
     store: Store
     client: str
-    """The command that talks to it."""
+    """The command that talks to it, as the user that we are."""
+    administration: str
+    """The command that gives that user a right: as whoever may."""
 
     def setting(self, name: str) -> str | None:
         """Return a setting of the server; None if it does not tell."""
@@ -92,27 +156,37 @@ def _store(site: Site) -> _Store | None:
     """Return Redis, if it answers."""
     if not site.config:
         return None
-    store = connect(site.config.redis, PATIENCE)
+    config = site.config
     try:
-        store.call(KEY, lambda client: client.ping())
-        return _Store(store, store.call(KEY, lambda client: _redis_cli(client, site.config)))
-    except redis.RedisError:
+        store = connect(config.redis, PATIENCE)
+        _ping(store)
+        return store.call(KEY, lambda client: _Store(store, _redis_cli(client, config), _acl_setuser(client, config)))
+    except (redis.RedisError, PolicyError):
         return None
 
 
-def _redis_cli(client: Any, config: Any) -> str:
+def _acl_setuser(client: Any, config: Config) -> str:
+    user = client.connection_pool.connection_kwargs.get("username") or "default"
+    return shlex.join(["redis-cli", *_server(client, config), "acl", "setuser", user])
+
+
+def _redis_cli(client: Any, config: Config) -> str:
     """Return the command that talks to the server of ``client``; a password is asked for, never shown."""
+    known = client.connection_pool.connection_kwargs
+    words = ["--user", known["username"]] if known.get("username") else []
+    words += ["--askpass"] if known.get("password") else []
+    return shlex.join(["redis-cli", *_server(client, config), *words])
+
+
+def _server(client: Any, config: Config) -> list[str]:
+    """Return the options that name the server of ``client``."""
     pool = client.connection_pool
     known = pool.connection_kwargs
     if "path" in known:
-        words = ["-s", known["path"]]
-    else:
-        host, port = pool.get_master_address() if hasattr(pool, "get_master_address") else _address(known)
-        tls = config.redis.tls or getattr(config.redis.servers, "url", "").startswith("rediss:")
-        words = ["-h", host, "-p", str(port), *(["--tls"] if tls else [])]
-    words += ["--user", known["username"]] if known.get("username") else []
-    words += ["--askpass"] if known.get("password") else []
-    return shlex.join(["redis-cli", *words])
+        return ["-s", known["path"]]
+    host, port = pool.get_master_address() if hasattr(pool, "get_master_address") else _address(known)
+    tls = config.redis.tls or getattr(config.redis.servers, "url", "").startswith("rediss:")
+    return ["-h", host, "-p", str(port), *(["--tls"] if tls else [])]
 
 
 def _address(known: dict[str, Any]) -> tuple[str, int]:

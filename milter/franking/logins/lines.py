@@ -101,6 +101,8 @@ def check_name(login: str, *, token: bool) -> None:
         raise LoginError(
             f"a login has letters, digits, `.-_@+/=`, and blanks in between, {MOST} at most: Dovecot takes no others"
         )
+    if login.startswith("-"):
+        raise LoginError("a login must not begin with `-`: commands would take it for an option")
     if login.startswith((TOKEN_PREFIX, *_PREFIXES)):
         raise LoginError(f"a login must not begin with {', '.join(f'`{one}`' for one in (TOKEN_PREFIX, *_PREFIXES))}")
     if login == RESERVED:

@@ -1,0 +1,159 @@
+"""`franking doctor` looks at Dovecot: whether Postfix reaches it, and whether it can read its logins."""
+
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stack.dovecot import fragments, head, version
+
+from franking.doctor.finding import Severity
+from franking.logins.reader import Reader
+
+Host = Any
+"""What conftest.py makes; its classes cannot be imported."""
+
+QUEUE = "/var/spool/postfix"
+
+
+def test_a_dovecot_that_listens_elsewhere_is_told(host: Host) -> None:
+    """The command copies the package's example, and puts this Postfix's queue directory into it."""
+    own = host.dovecot.parent / "conf.d" / "90-franking.conf"
+    passdbs = "".join((fragments() / name).read_text() for name in ("tokens.conf", "passwords.conf"))
+    own.with_name("91-logins.conf").write_text(passdbs.replace("/etc/dovecot/", f"{host.tokens.parent}/"))
+    own.write_text((fragments() / "franking.conf").read_text())
+    (finding,) = host.findings()["no_listener"]
+    packaged = f"/usr/share/doc/franking/examples/dovecot/{version()}/franking.conf"
+    host.shell(finding.command.replace(packaged, str(fragments() / "franking.conf")))
+
+    assert finding.where == "submission/inet, submissions/inet"
+    assert QUEUE not in own.read_text()
+    assert host.findings() == {}
+
+
+def test_the_usual_queue_directory_needs_no_change_of_the_example(host: Host) -> None:
+    """Then a copy is all."""
+    for service in ("submission", "submissions"):
+        host.postconf("-P", f"{service}/inet/smtpd_sasl_path={QUEUE}/private/auth")
+    (finding,) = host.findings()["no_listener"]
+
+    assert finding.command == (
+        f"cp --backup=numbered /usr/share/doc/franking/examples/dovecot/{version()}/franking.conf "
+        f"{host.dovecot.parent}/conf.d/90-franking.conf"
+    )
+
+
+def test_a_dovecot_that_cannot_be_read_is_told(host: Host) -> None:
+    """With what doveconf says."""
+    host.dovecot.write_text(f"{head()}nonsense = 1\n")
+    (finding,) = host.findings()["dovecot_unread"]
+
+    assert "nonsense" in finding.text
+
+
+def test_a_dovecot_conf_in_latin_1_is_read(host: Host) -> None:
+    """Dovecot takes any octets in a value."""
+    host.dovecot.write_bytes(host.dovecot.read_bytes() + b"login_greeting = Gr\xfc\xdfe\n")
+
+    assert host.doctor().stdout == "nothing to say\n"
+
+
+def test_what_doveconf_says_in_latin_1_is_told(host: Host) -> None:
+    """As a terminal can show it, and a program can read it."""
+    host.dovecot.write_bytes(host.dovecot.read_bytes() + b"Gr\xfc\xdfe = 1\n")
+    told, json_told = host.doctor(), host.doctor("--json")
+
+    assert "[dovecot_unread]" in told.stdout
+    assert '"dovecot_unread"' in json_told.stdout
+    assert told.stderr + json_told.stderr == ""
+
+
+def test_a_dovecot_that_does_not_run_is_told(host: Host) -> None:
+    """Its configuration is sound, and every client gets 454; the command needs systemd."""
+    auth = host.queue / "private" / "auth"
+    auth.rename(auth.with_name("elsewhere"))
+    missing = host.findings()
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(auth))
+        dead = host.findings()
+    auth.unlink()
+    auth.with_name("elsewhere").rename(auth)
+
+    for found, reason in ((missing, "No such file or directory"), (dead, "Connection refused")):
+        ((finding,),) = found.values()
+        assert [*found] == ["dovecot_down"]
+        assert (finding.severity, finding.command) == (Severity.ERROR, "systemctl restart dovecot")
+        assert finding.text == f"Dovecot does not answer at `{auth}`, so no client can log in: {reason}"
+        assert finding.where == "submission/inet, submissions/inet"
+    assert host.findings() == {}
+
+
+def test_a_listener_on_tcp_is_asked_too(host: Host) -> None:
+    """Postfix asks Dovecot by `inet:` there; it is no path."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = f"inet:127.0.0.1:{server.getsockname()[1]}"
+        host.postconf("-P", f"submission/inet/smtpd_sasl_path={where}")
+        while_there = host.findings()
+    after = host.findings()
+
+    assert while_there == {}
+    assert [(one.text.partition(",")[0], one.where) for one in after["dovecot_down"]] == [
+        (f"Dovecot does not answer at `{where}`", "submission/inet")
+    ]
+
+
+@pytest.fixture
+def tokens(host: Host) -> Iterator[Path]:
+    """Return a file of logins, whose owner and mode are put back, as are those of its directory."""
+    kept = {path: path.stat() for path in (host.tokens, host.tokens.parent)}
+    yield host.tokens
+    for path, before in kept.items():
+        os.chown(path, before.st_uid, before.st_gid)
+        path.chmod(stat.S_IMODE(before.st_mode))
+
+
+def close_file(tokens: Path) -> str:
+    """Leave a file to root."""
+    shutil.chown(tokens, group="root")
+    tokens.chmod(0o600)
+    return f"read `{tokens}`"
+
+
+def close_directory(tokens: Path) -> str:
+    """Leave its directory to root."""
+    tokens.parent.chmod(0o700)
+    return f"enter `{tokens.parent}`"
+
+
+@pytest.mark.parametrize("close", [close_file, close_directory])
+def test_logins_that_dovecot_cannot_read_are_told(host: Host, tokens: Path, close: Callable[[Path], str]) -> None:
+    """Dovecot logs `Permission denied`, and clients are told 535."""
+    what = close(tokens)
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
+
+    assert [*found] == ["logins_unreadable"]
+    assert finding.severity is Severity.ERROR
+    assert finding.text == f"Dovecot (user dovecot) may not {what}, so no login of {tokens} gets in"
+    assert host.findings() == {}
+
+
+@pytest.mark.parametrize("user", ["user = root", "group = root", "extra_groups = daemon root"])
+def test_a_dovecot_that_reads_as_another_is_believed(host: Host, tokens: Path, user: str) -> None:
+    """By `service auth` it may run as whoever can read the file."""
+    shutil.chown(tokens, group="root")
+    tokens.chmod(0o640)
+    (host.dovecot.parent / "conf.d" / "95-auth.conf").write_text(f"service auth {{\n  {user}\n}}\n")
+
+    assert host.findings() == {}
+
+
+def test_a_reader_that_is_nobody_here_meets_no_barrier(tmp_path: Path) -> None:
+    """Dovecot itself would not start; nor is there one before a file that is not there."""
+    assert Reader(user="no-such-user").barrier(Path("/etc/shadow")) is None
+    assert Reader().barrier(tmp_path / "none") is None
