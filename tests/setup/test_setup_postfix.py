@@ -1,7 +1,6 @@
 """`franking setup postfix` on the main.cf and master.cf that Debian ships."""
 
 import difflib
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,21 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from configurations import contents, postconf
 from franking.cli.main import main
 
 Setup = Callable[..., int]
-
-
-def postconf(directory: Path, *arguments: str) -> str:
-    """Return what Postfix's own tool prints for a configuration directory."""
-    argv = ["postconf", "-c", str(directory), *arguments]
-    os.utime(directory / "main.cf", (0, 0))  # Postfix programs sleep until a fresh one has cooled down
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-
-
-def contents(directory: Path) -> dict[str, bytes]:
-    """Return every file below a directory by its name in it."""
-    return {str(file.relative_to(directory)): file.read_bytes() for file in directory.rglob("*") if file.is_file()}
 
 
 def test_nothing_is_lost_of_stock_files(postfix: Path, setup: Setup) -> None:

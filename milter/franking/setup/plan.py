@@ -18,6 +18,10 @@ from franking.setup.keep import KEPT_FOR_ALL, stays
 
 FILES = ("main.cf", "master.cf")
 
+OVERRIDES = "receive_override_options"
+NO_MILTERS = "no_milters"
+"""One of its words, with which a service asks no milter; the others are a site's own affair."""
+
 Contents = Mapping[str, bytes]
 """Files by name."""
 
@@ -107,6 +111,9 @@ def _missing(postfix: Postfix, service: Service, wanted: Mapping[str, str]) -> I
         if there is None and general is not None and name in KEPT_FOR_ALL and stays(name, value, general):
             continue
         yield name, _behind_franking(postfix, there) if name == "smtpd_milters" and there else value
+    overrides = words(postfix.value(OVERRIDES, service))
+    if service.command == TAKES_MAIL and NO_MILTERS in overrides:
+        yield OVERRIDES, ",".join(one for one in overrides if one != NO_MILTERS)
 
 
 def _behind_franking(postfix: Postfix, there: str) -> str:
