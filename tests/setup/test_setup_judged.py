@@ -71,3 +71,27 @@ def test_what_keeps_nothing_from_milters_stays(own_endpoint: Path, setup: Setup)
     assert [line for line in postconf(own_endpoint, "-P").splitlines() if OVERRIDE in line] == [
         f"submission/inet/{OVERRIDE} = no_address_mappings"
     ]
+
+
+@pytest.mark.parametrize(
+    ("there", "becomes"),
+    [
+        ("", "regexp:$config_directory/franking_streams"),
+        ("regexp:/etc/postfix/mhc", "regexp:/etc/postfix/mhc, regexp:$config_directory/franking_streams"),
+        ("pcre:/etc/postfix/franking_streams", "pcre:/etc/postfix/franking_streams"),
+    ],
+)
+def test_checks_of_milters_headers_come_before_those_that_route_streams(
+    postfix: Path, setup: Setup, there: str, becomes: str
+) -> None:
+    """A site's own are in front, as with header_checks; without streams they are nobody's business."""
+    postconf(postfix, "-e", f"milter_header_checks = {there}")
+    setup("--yes")
+    before = postconf(postfix, "-h", "milter_header_checks").strip()
+    setup("--yes", "--with", "streams")
+    first = postconf(postfix, "-h", "milter_header_checks").strip()
+    setup("--yes", "--with", "streams")
+
+    assert before == there
+    assert first == becomes
+    assert postconf(postfix, "-h", "milter_header_checks").strip() == becomes

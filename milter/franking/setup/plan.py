@@ -165,4 +165,6 @@ def _completed(name: str, wanted: str, there: str) -> str:
     if name == "franking_milters" and there:
         listed = (", ".join((milter.endpoint, *milter.others)) for milter in milters(there))
         return ", ".join(f"{{ {one}, default_action=tempfail }}" for one in listed)
+    if name == "milter_header_checks" and there:
+        return f"{there}, {wanted}"
     return wanted
