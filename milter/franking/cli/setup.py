@@ -4,6 +4,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,10 @@ def _undo(options: argparse.Namespace) -> int:
     _show(directory, contents)
     if not _agreed(options):
         return int(not options.dry_run)
-    backup.undo(directory)
+    earlier = backup.undo(directory)
     print(f"undone; next: {shlex.join(['postfix', '-c', str(directory), 'reload'])}")
+    if earlier:
+        print(f"an earlier setup remains: `{_command('setup', 'postfix', options)} --undo` again takes it out too")
     return 0
 
 
@@ -112,8 +115,14 @@ def _certificate(postfix: Postfix, cert: Path | None, key: Path | None) -> Mappi
 
 
 def _show(directory: Path, contents: Mapping[str, bytes | None]) -> None:
-    for name, data in contents.items():
-        sys.stdout.writelines(_diff(directory / name, data))
+    """Print the diff; whoever says --yes need not read it to its end (`| head`)."""
+    try:
+        with suppress(BrokenPipeError):
+            for name, data in contents.items():
+                sys.stdout.writelines(_diff(directory / name, data))
+            sys.stdout.flush()
+    except OSError as error:
+        raise OSError(f"{error}: nothing is changed") from error
 
 
 def _diff(path: Path, data: bytes | None) -> Iterator[str]:
@@ -129,7 +138,10 @@ def _agreed(options: argparse.Namespace) -> bool:
         return bool(options.yes)
     if not sys.stdin.isatty():
         raise SetupError("nobody is there to ask: --yes does it, --dry-run only shows it")
-    print("change this? [y/N] ", end="", flush=True)
+    try:
+        print("change this? [y/N] ", end="", flush=True)
+    except BrokenPipeError as error:
+        raise SetupError("nobody reads what would change, so nothing is changed") from error
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
