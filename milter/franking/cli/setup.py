@@ -13,7 +13,7 @@ from franking.postconf import PostconfError, Postfix
 from franking.setup import backup, certificate
 from franking.setup.error import SetupError
 from franking.setup.fragments import names
-from franking.setup.plan import FILES, plan
+from franking.setup.plan import FILES, endpoints, plan
 
 EXAMPLES = """examples:
   franking setup postfix --dry-run
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 def _set_up(options: argparse.Namespace) -> int:
     directory = _directory(options)
     postfix = Postfix(directory)
-    own = _certificate(postfix, options.cert, options.key)
+    own = _certificate(postfix, options)
     planned = plan(directory, options.fragments, own)
     if not planned.contents:
         print(f"nothing to change in {directory}")
@@ -101,17 +101,20 @@ def _directory(options: argparse.Namespace) -> Path:
     return directory
 
 
-def _certificate(postfix: Postfix, cert: Path | None, key: Path | None) -> Mapping[str, str]:
-    if cert and key:
-        return certificate.given(postfix, cert, key)
-    if cert or key:
+def _certificate(postfix: Postfix, options: argparse.Namespace) -> Mapping[str, str]:
+    """Return the parameters for the certificate that is given; SetupError if an endpoint would have none."""
+    if bool(options.cert) != bool(options.key):
         raise SetupError("--cert and --key belong together (one file with both may be named twice)")
-    certificate.check_present(postfix)
-    if certificate.is_snakeoil(postfix):
+    own = certificate.given(postfix, options.cert, options.key) if options.cert else {}
+    holders = [one if one and certificate.has_own(one) else None for one in endpoints(postfix, options.fragments)]
+    there = [one for one in holders if one or not own]
+    for holder in there:
+        certificate.check_present(postfix, holder)
+    if any(certificate.is_snakeoil(postfix, holder) for holder in there):
         print(
             "warning: the certificate is the one Debian made, which no client trusts (--cert, --key)", file=sys.stderr
         )
-    return {}
+    return own
 
 
 def _show(directory: Path, contents: Mapping[str, bytes | None]) -> None:
