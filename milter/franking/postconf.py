@@ -113,18 +113,16 @@ class Postfix:
         return tuple(map(int, re.findall(r"\d+", self.value("mail_version"))[:3]))
 
     def run(self, *arguments: str) -> str:
-        """Run postconf on the directory and return what it prints."""
+        """Run postconf on the directory and return what it prints, decoded as names of files are."""
         environment = os.environ | {"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin", "LC_ALL": "C"}
         argv = ["postconf", "-c", str(self.directory), *arguments]
         try:
-            done = subprocess.run(
-                argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         except FileNotFoundError as error:
             raise PostconfError("postconf is missing: apt-get install postfix") from error
         if done.returncode:
-            raise PostconfError(done.stderr.strip() or f"postconf failed with status {done.returncode}")
-        return done.stdout
+            raise PostconfError(os.fsdecode(done.stderr).strip() or f"postconf failed with status {done.returncode}")
+        return os.fsdecode(done.stdout)  # and arguments are encoded by os.fsencode, its other half
 
     def _options(self, *arguments: str) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}

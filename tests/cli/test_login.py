@@ -5,8 +5,8 @@ import io
 import json
 import multiprocessing
 import os
-import pty
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -22,6 +22,7 @@ from franking.logins.files import Files
 from franking.logins.lines import LoginError, check_name
 from franking.logins.logins import Kind
 from franking_policy.load import load
+from terminals import at_terminal, in_shell, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -477,12 +478,6 @@ def test_who_is_not_root_is_told_to_be(file: str, mode: int) -> None:
     assert "sudo franking login" in said
 
 
-def _run(shell: str) -> "subprocess.CompletedProcess[str]":
-    """Run `franking login` with what a shell does to its streams."""
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter", "F": f"{sys.executable} -m franking"}
-    return subprocess.run(["bash", "-c", shell], env=environment, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize(
     ("streams", "told"),
     [
@@ -498,7 +493,7 @@ def test_a_secret_that_nobody_would_get_is_not_made(
     login(capsys, "add", "acme", "acme-app")
     before = (config.parent / "passwords").read_text()
     command = "$F login rotate acme-app"
-    done = _run(f"set -o pipefail; (sleep 0.5; {command}) {streams}" if "|" in streams else f"{command} {streams}")
+    done = in_shell(f"set -o pipefail; (sleep 0.5; {command}) {streams}" if "|" in streams else f"{command} {streams}")
 
     assert (done.returncode, done.stdout) == (74, "")
     assert f"{told}: nobody would get the secret, so nothing was changed" in done.stderr
@@ -507,7 +502,7 @@ def test_a_secret_that_nobody_would_get_is_not_made(
 
 def test_a_secret_that_was_lost_is_told(config: Path) -> None:
     """That a disk is full is seen when it is too late."""
-    done = _run("$F login add acme acme-app >/dev/full")
+    done = in_shell("$F login add acme acme-app >/dev/full")
 
     assert done.returncode == 74
     assert "the new secret of login `acme-app` is lost" in done.stderr
@@ -519,34 +514,28 @@ def test_a_secret_that_was_lost_is_told(config: Path) -> None:
 @pytest.mark.parametrize(("again", "status"), [("correct horse battery", 0), ("correct house battery", 1)])
 def test_a_password_that_is_typed_is_not_shown(config: Path, again: str, status: int) -> None:
     """It is asked for twice."""
-    master, slave = pty.openpty()
-    command = [sys.executable, "-m", "franking", "login", "add", "acme", "jane", "--password-stdin"]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter"}
-    with subprocess.Popen(
-        command, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
-    ) as process:
-        os.close(slave)
-        seen = _until(master, b"Password: ")
-        os.write(master, b"correct horse battery\n")
-        seen += _until(master, b"Again: ")
-        os.write(master, f"{again}\n".encode())
-        seen += _until(master, b"there is no such text")
+    with at_terminal("login", "add", "acme", "jane", "--password-stdin") as (process, terminal):
+        seen = until(terminal, b"Password: ")
+        os.write(terminal, b"correct horse battery\n")
+        seen += until(terminal, b"Again: ")
+        os.write(terminal, f"{again}\n".encode())
+        seen += until(terminal, b"there is no such text")
         assert process.wait(60) == status
-    os.close(master)
 
     assert b"battery" not in seen
     assert ("jane:{ARGON2ID}" in (config.parent / "passwords").read_text()) == (status == 0)
 
 
-def _until(terminal: int, text: bytes) -> bytes:
-    """Return what is shown until a text is, or until nobody is there any more."""
-    seen = b""
-    while text not in seen:
-        try:
-            seen += os.read(terminal, 1000)
-        except OSError:  # EIO: it was closed
-            break
-    return seen
+def test_who_goes_away_while_a_password_is_typed_has_changed_nothing(config: Path) -> None:
+    """Ctrl-C is an exit status, and no fault of the program."""
+    with at_terminal("login", "add", "acme", "jane", "--password-stdin") as (process, terminal):
+        until(terminal, b"Password: ")
+        process.send_signal(signal.SIGINT)
+        seen = until(terminal, b"there is no such text")
+        assert process.wait(60) == 130
+
+    assert seen.split() == []
+    assert (config.parent / "passwords").read_text() == ""
 
 
 def _refused(files: Files) -> str:

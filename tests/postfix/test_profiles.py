@@ -96,7 +96,7 @@ def postconf(config: str, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def shared_doors(stack_of: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    """Bring it all up: streams as shipped, but for ports, the chroot and where the outer world is."""
+    """Bring it all up: streams as shipped, but for ports, the chroot, where the outer world is, and a check before."""
     directory = Path(tmp_path_factory.mktemp("news"))
     for parent in (directory, *directory.parents[:2]):
         parent.chmod(0o755)
@@ -108,6 +108,8 @@ def shared_doors(stack_of: Callable[..., Any], tmp_path_factory: pytest.TempPath
             shutil.copy(example, stack.directory / "policy")
         assert stack.franking("reload").returncode == 0
         config = stack.document["postfix"]["config"]
+        (Path(config) / "theirs").write_text("/^X-Franking-Queue-ID:/ INFO theirs\n")
+        postconf(config, "-e", "milter_header_checks=regexp:$config_directory/theirs")
         set_up_streams(stack, config)
         postconf(
             config, "-MX", "submission/inet", "submissions/inet", "2465/inet"
@@ -427,7 +429,10 @@ def test_an_endpoint_gives_the_stream(doors: Doors) -> None:
 
 
 def test_streams_leave_by_their_own_route(doors: Doors) -> None:
-    """By what is stamped, whoever chose the stream: endpoint, login or the message; a forged stamp changes nothing."""
+    """By what is stamped, whoever chose it: endpoint, login or the message; a forged stamp changes nothing.
+
+    The site's own checks of milters' fields, which main.cf has, look at the message too.
+    """
     receipt = doors.send(mail("a@mark.example", X_Franking_Stream="broadcast; type=broadcast"), login="mark-app")
     news = mail("a@mark.example", List_Unsubscribe=UNSUBSCRIBE)
     by_endpoint = doors.send(news, login="mark-app", port=doors.broadcasts)
@@ -443,6 +448,7 @@ def test_streams_leave_by_their_own_route(doors: Doors) -> None:
         assert delivered is not None
         assert b"\nX-Franking-Stream: broadcast; type=broadcast\n" in delivered
         assert sink.find(sunk(doors), answer.queue_id) is None
+        assert f"{answer.queue_id}: milter-header-info: header X-Franking-Queue-ID: " in doors.stack.logs
 
 
 def way(doors: Doors, queue_id: str) -> str:

@@ -1,7 +1,6 @@
 """`franking setup postfix` on the main.cf and master.cf that Debian ships."""
 
 import difflib
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,21 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from configurations import contents, postconf
 from franking.cli.main import main
 
 Setup = Callable[..., int]
-
-
-def postconf(directory: Path, *arguments: str) -> str:
-    """Return what Postfix's own tool prints for a configuration directory."""
-    argv = ["postconf", "-c", str(directory), *arguments]
-    os.utime(directory / "main.cf", (0, 0))  # Postfix programs sleep until a fresh one has cooled down
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
-
-
-def contents(directory: Path) -> dict[str, bytes]:
-    """Return every file below a directory by its name in it."""
-    return {str(file.relative_to(directory)): file.read_bytes() for file in directory.rglob("*") if file.is_file()}
 
 
 def test_nothing_is_lost_of_stock_files(postfix: Path, setup: Setup) -> None:
@@ -153,8 +141,7 @@ def test_what_ended_between_two_files_is_undone_all_the_same(
     def broken_setup() -> None:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", fail)
-            with pytest.raises(KeyboardInterrupt):
-                setup("--yes")
+            assert setup("--yes") == 130
 
     broken_setup()
     assert main(undo) == 0
@@ -333,55 +320,6 @@ def test_what_leads_past_franking_is_closed(postfix: Path, setup: Setup) -> None
     assert "submissions/inet/smtpd_milter_maps =" in map(str.rstrip, options)
 
 
-def test_without_a_certificate_nothing_is_done(postfix: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Postfix would offer no STARTTLS, and so no logins."""
-    before = contents(postfix)
-
-    assert main(["setup", "postfix", "--config-dir", str(postfix), "--yes"]) == 1
-    assert capsys.readouterr().err == (
-        f"franking: {postfix}/main.cf has no certificate, without which there is no TLS: "
-        "give yours with --cert FILE and --key FILE\n"
-    )
-    assert contents(postfix) == before
-
-
-def test_a_certificate_that_does_not_exist_is_told(
-    postfix: Path, pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One that main.cf names, as well as one that is given, or given without its own key."""
-    postconf(postfix, "-e", "smtpd_tls_cert_file = /nowhere/cert.pem")
-    common = ["setup", "postfix", "--config-dir", str(postfix), "--yes"]
-    statuses = [
-        main(common),
-        main([*common, "--cert", "/nowhere/cert.pem", "--key", str(pair[1])]),
-        main([*common, "--cert", str(pair[0])]),
-        main([*common, "--cert", str(pair[0]), "--key", str(pair[0])]),
-    ]
-    told = capsys.readouterr().err.splitlines()
-
-    assert statuses == [1] * 4
-    assert [line.split("`")[0] for line in told] == [
-        "franking: the certificate ",
-        "franking: there is no file ",
-        "franking: --cert and --key belong together (one file with both may be named twice)",
-        "franking: ",
-    ]
-
-
-def test_debian_s_own_certificate_is_taken_with_a_warning(
-    postfix: Path, pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Good enough to begin with."""
-    snakeoil = tmp_path / "ssl-cert-snakeoil.pem"
-    snakeoil.write_bytes(pair[0].read_bytes())
-    postconf(postfix, "-e", f"smtpd_tls_cert_file = {snakeoil}", f"smtpd_tls_key_file = {pair[1]}")
-
-    assert main(["setup", "postfix", "--config-dir", str(postfix), "--yes"]) == 0
-    assert capsys.readouterr().err == (
-        "warning: the certificate is the one Debian made, which no client trusts (--cert, --key)\n"
-    )
-
-
 def test_nobody_to_ask_is_told(
     postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -410,7 +348,21 @@ def test_a_port_that_another_program_serves_is_told(
     postconf(postfix, "-F", "smtp/inet/command=postscreen")
 
     assert setup("--with", "25", "--yes") == 1
-    assert "service smtp/inet" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"franking: service smtp/inet in {postfix}/master.cf runs postscreen: it cannot be changed\n"
+    )
+
+
+def test_a_service_that_is_another_program_is_told(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the name of its own file, not by that of the copy which is tried first."""
+    postconf(postfix, "-M", "broadcast/unix=broadcast unix - - y - - error")
+
+    assert setup("--with", "streams", "--yes") == 1
+    assert capsys.readouterr().err == (
+        f"franking: service broadcast/unix in {postfix}/master.cf runs error: it cannot be changed\n"
+    )
 
 
 def test_a_file_that_is_a_link_stays_one(postfix: Path, setup: Setup, tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Parse the command line and hand over to the module of the subcommand.
 
 Exit statuses: 0 done, 1 no (not found, refused), 2 wrong usage, 69 Redis or daemon out of reach (EX_UNAVAILABLE),
-74 a file or stream fails (EX_IOERR), 78 a file has problems (EX_CONFIG).
+74 a file or stream fails (EX_IOERR), 78 a file has problems (EX_CONFIG), 130 interrupted (Ctrl-C).
 """
 
 import argparse
 import io
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from franking import __version__
@@ -26,7 +27,7 @@ from franking.cli import (
     replay,
     setup,
 )
-from franking.cli.status import CONFIG, IO_ERROR, UNAVAILABLE
+from franking.cli.status import CONFIG, INTERRUPTED, IO_ERROR, UNAVAILABLE
 from franking.config import DEFAULT_FILE
 from franking.ledger import Unavailable
 from franking_policy.source import PolicyError
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status; problems go to standard error."""
     _prepare_streams()
     options = parser().parse_args(arguments)
+    status = 0
     try:
         status = int(options.run(options))
         sys.stdout.flush()
@@ -47,11 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
         return UNAVAILABLE
     except BrokenPipeError:  # the reader of our output has seen enough
         _forget_output()
-        return 0
     except OSError as error:
         print(f"franking: {error}", file=sys.stderr)
         _forget_output()
         return IO_ERROR
+    except KeyboardInterrupt:
+        _end_output()
+        return INTERRUPTED
     return status
 
 
@@ -65,9 +69,19 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _end_output() -> None:
+    """Print what is left, if anybody takes it, and end the line of a question."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_output()
+    print(file=sys.stderr)
+
+
 def _forget_output() -> None:
     """Keep Python from writing once more, at its end, what nobody takes."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(io.UnsupportedOperation):  # whatever takes its place
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from franking.postconf import PostconfError, Postfix
 from franking.setup import backup, certificate
 from franking.setup.error import SetupError
 from franking.setup.fragments import names
-from franking.setup.plan import FILES, plan
+from franking.setup.plan import FILES, endpoints, plan
 
 EXAMPLES = """examples:
   franking setup postfix --dry-run
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 def _set_up(options: argparse.Namespace) -> int:
     directory = _directory(options)
     postfix = Postfix(directory)
-    own = _certificate(postfix, options.cert, options.key)
+    own = _certificate(postfix, options)
     planned = plan(directory, options.fragments, own)
     if not planned.contents:
         print(f"nothing to change in {directory}")
@@ -85,8 +86,10 @@ def _undo(options: argparse.Namespace) -> int:
     _show(directory, contents)
     if not _agreed(options):
         return int(not options.dry_run)
-    backup.undo(directory)
+    earlier = backup.undo(directory)
     print(f"undone; next: {shlex.join(['postfix', '-c', str(directory), 'reload'])}")
+    if earlier:
+        print(f"an earlier setup remains: `{_command('setup', 'postfix', options)} --undo` again takes it out too")
     return 0
 
 
@@ -98,22 +101,31 @@ def _directory(options: argparse.Namespace) -> Path:
     return directory
 
 
-def _certificate(postfix: Postfix, cert: Path | None, key: Path | None) -> Mapping[str, str]:
-    if cert and key:
-        return certificate.given(postfix, cert, key)
-    if cert or key:
+def _certificate(postfix: Postfix, options: argparse.Namespace) -> Mapping[str, str]:
+    """Return the parameters for the certificate that is given; SetupError if an endpoint would have none."""
+    if bool(options.cert) != bool(options.key):
         raise SetupError("--cert and --key belong together (one file with both may be named twice)")
-    certificate.check_present(postfix)
-    if certificate.is_snakeoil(postfix):
+    own = certificate.given(postfix, options.cert, options.key) if options.cert else {}
+    holders = [one if one and certificate.has_own(one) else None for one in endpoints(postfix, options.fragments)]
+    there = [one for one in holders if one or not own]
+    for holder in there:
+        certificate.check_present(postfix, holder)
+    if any(certificate.is_snakeoil(postfix, holder) for holder in there):
         print(
             "warning: the certificate is the one Debian made, which no client trusts (--cert, --key)", file=sys.stderr
         )
-    return {}
+    return own
 
 
 def _show(directory: Path, contents: Mapping[str, bytes | None]) -> None:
-    for name, data in contents.items():
-        sys.stdout.writelines(_diff(directory / name, data))
+    """Print the diff; whoever says --yes need not read it to its end (`| head`)."""
+    try:
+        with suppress(BrokenPipeError):
+            for name, data in contents.items():
+                sys.stdout.writelines(_diff(directory / name, data))
+            sys.stdout.flush()
+    except OSError as error:
+        raise OSError(f"{error}: nothing is changed") from error
 
 
 def _diff(path: Path, data: bytes | None) -> Iterator[str]:
@@ -129,7 +141,10 @@ def _agreed(options: argparse.Namespace) -> bool:
         return bool(options.yes)
     if not sys.stdin.isatty():
         raise SetupError("nobody is there to ask: --yes does it, --dry-run only shows it")
-    print("change this? [y/N] ", end="", flush=True)
+    try:
+        print("change this? [y/N] ", end="", flush=True)
+    except BrokenPipeError as error:
+        raise SetupError("nobody reads what would change, so nothing is changed") from error
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 

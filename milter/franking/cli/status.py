@@ -1,4 +1,4 @@
-"""Exit statuses that have a name in sysexits.h."""
+"""Exit statuses that have a name in sysexits.h, and that of shells."""
 
 UNAVAILABLE = 69
 """Redis or the daemon is out of reach."""
@@ -8,3 +8,6 @@ IO_ERROR = 74
 
 CONFIG = 78
 """The configuration or the policy has problems."""
+
+INTERRUPTED = 130
+"""Ctrl-C, as shells have it: 128 and the signal's number."""

@@ -3,41 +3,46 @@
 The copies are in `franking-setup` beside the files, a numbered directory for each setup: the files as they were, and
 `made.json` with the digest of each file as it was made. A file that is neither of both by now was changed by somebody
 since; a setup that ended between two files has left one of each.
+
+All copies and all new files are on the disk before the first file takes its name: a disk that is full changes nothing.
 """
 
 import json
 import os
 import shutil
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from franking.setup.error import SetupError
-from franking.setup.plan import Plan, digest
+from franking.setup.plan import FILES, Plan, digest
 
 COPIES = "franking-setup"
 MADE = "made.json"
+
+Ready = list[tuple[Path, Path]]
+"""Files that are written, and what each is to replace."""
 
 
 def install(directory: Path, plan: Plan) -> Path:
     """Keep what is there, put the plan's files into place, and return where it is kept.
 
-    Raises SetupError if a file is not as it was when the plan was made.
+    Raises SetupError if a file is not as it was when the plan was made, OSError if it cannot be written.
     """
     changed = [name for name, there in plan.before.items() if _present_digest(directory / name) != there]
     if changed:
         raise SetupError(f"{', '.join(changed)} changed meanwhile: nothing done")
     kept = directory / COPIES / str(_latest(directory) + 1)
-    kept.mkdir(parents=True, exist_ok=True)
-    for name in plan.contents:
-        if (directory / name).exists():
-            shutil.copy2(directory / name, kept / name)
-            _sync(kept / name)
-    digests = {name: digest(data) for name, data in plan.contents.items()}
-    (kept / MADE).write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
-    for path in (kept / MADE, kept, kept.parent, directory):
-        _sync(path)
-    for name, data in plan.contents.items():
-        _put(directory / name, data)
+    with ExitStack() as beside:
+        with _nothing_changed(), ExitStack() as copies:
+            copies.callback(_forget, kept)
+            _keep(directory, kept, plan)
+            ready = _written(
+                beside, directory, {name: plan.contents[name] for name in sorted(plan.contents, key=_turn)}
+            )
+            copies.pop_all()
+        _put(ready)
     return kept
 
 
@@ -61,31 +66,89 @@ def restored(directory: Path) -> Mapping[str, bytes | None]:
     return {name: (kept / name).read_bytes() if (kept / name).exists() else None for name in digests}
 
 
-def undo(directory: Path) -> None:
-    """Put the files back as they were before the last setup."""
-    for name, data in restored(directory).items():
-        if data is None:
-            (directory / name).unlink(missing_ok=True)
-        else:
-            _put(directory / name, data)
-    shutil.rmtree(_last(directory))
-    if not _latest(directory):
-        shutil.rmtree(directory / COPIES)
+def undo(directory: Path) -> bool:
+    """Put the files back as they were before the last setup, and tell whether there was an earlier one."""
+    before = restored(directory)
+    there = {name: data for name, data in before.items() if data is not None}
+    with ExitStack() as beside:
+        with _nothing_changed():
+            names = sorted(there, key=_turn, reverse=True)
+            ready = _written(beside, directory, {name: there[name] for name in names})
+        _put(ready)
+    for name in before.keys() - there.keys():
+        (directory / name).unlink(missing_ok=True)
+    _forget(_last(directory))
+    return _latest(directory) > 0
 
 
-def _put(path: Path, data: bytes) -> None:
-    """Replace a file at once, with owner and mode as they were; where it is a link, what it leads to."""
-    path = path.resolve()
-    new = path.with_name(f".{path.name}.franking")
-    new.write_bytes(data)
-    _sync(new)
-    if path.exists():
-        shutil.copymode(path, new)
-        os.chown(new, path.stat().st_uid, path.stat().st_gid)
-    else:
-        new.chmod(0o644)
-    new.replace(path)
-    _sync(path.parent)
+def _turn(name: str) -> int:
+    """Return which turn a file has: what is referred to comes before what refers to it, tables, main.cf, master.cf."""
+    return FILES.index(name) if name in FILES else -1
+
+
+@contextmanager
+def _nothing_changed() -> Iterator[None]:
+    """Say so of an error that comes before any file has been replaced."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{error}: nothing is changed") from error
+
+
+def _keep(directory: Path, kept: Path, plan: Plan) -> None:
+    """Copy what is there, for nobody else to read; it counts once `made.json` has its name."""
+    _forget(kept)  # what a power failure has left
+    for path in (kept.parent, kept):
+        path.mkdir(mode=0o700, exist_ok=True)
+    for name in plan.contents:
+        if (directory / name).exists():
+            _write(kept / name, (directory / name).read_bytes())
+    digests = {name: digest(data) for name, data in plan.contents.items()}
+    _write(kept / f"{MADE}.new", f"{json.dumps(digests, indent=2)}\n".encode())
+    (kept / f"{MADE}.new").replace(kept / MADE)
+    for path in (kept, kept.parent, directory):
+        _sync(path)
+
+
+def _forget(kept: Path) -> None:
+    (kept / MADE).unlink(missing_ok=True)  # first, for without it the rest is nothing to undo
+    if kept.exists():
+        shutil.rmtree(kept)
+    with suppress(OSError):  # it is not there, or has others in it
+        kept.parent.rmdir()
+
+
+def _written(beside: ExitStack, directory: Path, contents: Mapping[str, bytes]) -> Ready:
+    """Write files beside those that they replace; where one is a link, beside what it leads to."""
+    ready = [(path.with_name(f".{path.name}.franking"), path) for path in ((directory / n).resolve() for n in contents)]
+    for (new, path), data in zip(ready, contents.values(), strict=True):
+        beside.callback(new.unlink, missing_ok=True)
+        _write(new, data, path)
+    return ready
+
+
+def _write(new: Path, data: bytes, like: Path | None = None) -> None:
+    """Write a file that is ours alone to read, or in the end has owner and mode of another, if that is there."""
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        if like:
+            old = like.stat() if like.exists() else None
+            if old:
+                os.fchown(descriptor, old.st_uid, old.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(old.st_mode) if old else 0o644)
+        os.fsync(descriptor)
+
+
+def _put(ready: Ready) -> None:
+    try:
+        for new, path in ready:
+            new.replace(path)
+            _sync(path.parent)
+    except OSError as error:
+        raise OSError(f"{error}: not all files are changed, and --undo takes back those that are") from error
 
 
 def _sync(path: Path) -> None:
@@ -106,7 +169,8 @@ def _last(directory: Path) -> Path:
 
 def _latest(directory: Path) -> int:
     """Return the number of the last setup, 0 if there was none; one that did not come to its end is none."""
-    return max((int(path.parent.name) for path in (directory / COPIES).glob(f"[0-9]*/{MADE}")), default=0)
+    names = (path.parent.name for path in (directory / COPIES).glob(f"*/{MADE}"))
+    return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
 def _present_digest(path: Path) -> str:

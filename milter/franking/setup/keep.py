@@ -39,6 +39,10 @@ def _asks_franking(_wanted: str, there: str) -> bool:
     return "franking_milters" in map(named, words(there))
 
 
+def _routes_streams(_wanted: str, there: str) -> bool:
+    return "franking_streams" in there
+
+
 def _no_newline(_wanted: str, there: str) -> bool:
     return there in {"yes", "normalize", "reject"}
 
@@ -90,7 +94,7 @@ RULES: dict[str, Rule] = {
     "smtpd_client_auth_rate_limit": _at_most,
     "smtpd_client_new_tls_session_rate_limit": _at_most,
     "cleanup_service_name": _any,
-    "milter_header_checks": _any_but_nothing,
+    "milter_header_checks": _routes_streams,
 }
 """By parameter; one that is not here must be as wanted."""
 

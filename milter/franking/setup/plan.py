@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from franking.milters import compact, milters, named, words
-from franking.postconf import TAKES_MAIL, Postfix, Service
+from franking.postconf import TAKES_MAIL, PostconfError, Postfix, Service
 from franking.setup.error import SetupError
 from franking.setup.fragments import Fragment, WantedService, fragment
 from franking.setup.keep import KEPT_FOR_ALL, stays
 
 FILES = ("main.cf", "master.cf")
+
+OVERRIDES = "receive_override_options"
+NO_MILTERS = "no_milters"
+"""One of its words, with which a service asks no milter; the others are a site's own affair."""
 
 Contents = Mapping[str, bytes]
 """Files by name."""
@@ -50,14 +54,26 @@ def plan(directory: Path, fragments: Iterable[str], own: Mapping[str, str]) -> P
         for file, data in there.items():
             (stage / file).write_bytes(data)
         _cool(stage)
-        _change_services(stage, wanted)
-        _change_parameters(stage, wanted, own)
+        try:
+            _change_services(stage, wanted)
+            _change_parameters(stage, wanted, own)
+        except (PostconfError, SetupError) as error:  # for a person, the files are not where they are tried
+            raise SetupError(str(error).replace(str(stage), str(directory))) from error
         staged = {file: (stage / file).read_bytes() for file in FILES}
     tables = {table.name: table.read_bytes() for one in wanted for table in one.tables}
     new = {name: data for name, data in tables.items() if not (directory / name).exists()}
     contents = {name: data for name, data in staged.items() if data != there[name]} | new
     before = {name: digest(data) for name, data in there.items()} | dict.fromkeys(new, "")
     return Plan(contents, before)
+
+
+def endpoints(postfix: Postfix, fragments: Iterable[str]) -> list[Service | None]:
+    """Return the services that a setup makes endpoints, None for each that is not there yet."""
+    found: list[Service | None] = []
+    for service in (service for one in (".", *fragments) for service in fragment(one).services):
+        if service.line.split()[-1] == TAKES_MAIL:
+            found += _present(postfix, service) or [None]
+    return found
 
 
 def _cool(stage: Path) -> None:
@@ -107,6 +123,9 @@ def _missing(postfix: Postfix, service: Service, wanted: Mapping[str, str]) -> I
         if there is None and general is not None and name in KEPT_FOR_ALL and stays(name, value, general):
             continue
         yield name, _behind_franking(postfix, there) if name == "smtpd_milters" and there else value
+    overrides = words(postfix.value(OVERRIDES, service))
+    if service.command == TAKES_MAIL and NO_MILTERS in overrides:
+        yield OVERRIDES, ",".join(one for one in overrides if one != NO_MILTERS)
 
 
 def _behind_franking(postfix: Postfix, there: str) -> str:
@@ -158,4 +177,6 @@ def _completed(name: str, wanted: str, there: str) -> str:
     if name == "franking_milters" and there:
         listed = (", ".join((milter.endpoint, *milter.others)) for milter in milters(there))
         return ", ".join(f"{{ {one}, default_action=tempfail }}" for one in listed)
+    if name == "milter_header_checks" and there:
+        return f"{there}, {wanted}"
     return wanted

@@ -1,0 +1,44 @@
+"""Commands of this checkout as processes of their own, with a terminal in front of them."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def at_terminal(*arguments: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """Run a command and hand out its process and the other end of its terminal."""
+    master, slave = pty.openpty()
+    argv = [sys.executable, "-m", "franking", *arguments]
+    with subprocess.Popen(
+        argv, env=_environment(), stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as process:
+        os.close(slave)
+        yield process, master
+    os.close(master)
+
+
+def until(terminal: int, text: bytes) -> bytes:
+    """Return what is shown until a text is, or until nobody is there any more."""
+    seen = b""
+    while text not in seen:
+        try:
+            seen += os.read(terminal, 1000)
+        except OSError:  # EIO: it was closed
+            break
+    return seen
+
+
+def in_shell(command: str) -> "subprocess.CompletedProcess[str]":
+    """Run `$F`, with what a shell does to its streams."""
+    return subprocess.run(["bash", "-c", command], env=_environment(), capture_output=True, text=True, check=False)
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": f"{ROOT}/policy:{ROOT}/milter", "F": f"{sys.executable} -m franking"}
