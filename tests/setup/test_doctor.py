@@ -411,7 +411,23 @@ def test_a_certificate_that_is_gone_is_told(host: Host, pair: tuple[Path, Path])
     cert, key = map(str, pair)
     host.shell(finding.command.replace("--cert FILE --key FILE", f"--cert {cert} --key {key} --yes"))
 
-    assert finding.text == "`/nowhere/cert.pem`, the certificate or its key, does not exist"
+    assert finding.text == (
+        f"the certificate `/nowhere/cert.pem` of {host.postfix}/main.cf does not exist: no client can log in"
+    )
+    assert host.findings() == {}
+
+
+def test_a_certificate_of_another_key_is_told(host: Host, pair: tuple[Path, Path]) -> None:
+    """Postfix starts then too, and answers STARTTLS with 454."""
+    other = host.directory / "other.key"
+    ask = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(other)]
+    subprocess.run(ask, check=True, capture_output=True)
+    host.postconf("-P", f"submission/inet/smtpd_tls_cert_file={pair[0]}", f"submission/inet/smtpd_tls_key_file={other}")
+    (finding,) = host.findings()["no_certificate"]
+    host.shell(finding.command)
+
+    assert finding.where == "submission/inet"
+    assert finding.text.endswith("are no certificate and its private key: KEY_VALUES_MISMATCH: no client can log in")
     assert host.findings() == {}
 
 

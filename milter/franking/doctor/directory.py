@@ -37,11 +37,12 @@ def silence(site: Site) -> str:
 
     Raises PolicyError if the settings do not fit together.
     """
-    directory = directory_of(site.config.ldap if site.config else None)
-    if not site.config or not site.config.ldap or not directory or not site.policy:
+    settings = site.config.ldap if site.config else None
+    if settings and settings.password_file and settings.password_file.is_file():
+        settings.password_file.open("rb").close()  # PermissionError is neither the settings' fault nor the directory's
+    directory = directory_of(settings)
+    if not directory or not site.policy:
         return ""
-    if site.config.ldap.password_file:
-        site.config.ldap.password_file.open("rb").close()  # PermissionError is not the directory's
     logging.getLogger("franking").addHandler(logging.NullHandler())  # whatever goes wrong is told by us
     try:
         with suppress(PolicyError):  # an entry with mistakes is an answer

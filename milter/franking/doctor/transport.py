@@ -35,13 +35,13 @@ def old_tls(site: Site) -> Iterator[Finding]:
 
 
 def no_certificate(site: Site) -> Iterator[Finding]:
-    """Find that there is no certificate, and so no TLS and no login."""
-    files = certificate.configured(site.postfix)
-    command = site.setup("--cert", "FILE", "--key", "FILE")
-    if not files:
-        yield error("Postfix has no certificate, so no client can log in", command)
-    for file in files:
-        if not file.is_file():
-            yield error(f"`{file}`, the certificate or its key, does not exist", command)
-    if certificate.is_snakeoil(site.postfix):
-        yield note("the certificate is the one Debian made, which no client trusts", command)
+    """Find that there is no certificate, or none that can be used, and so no TLS and no login."""
+    with_own = [service for service in site.endpoints if certificate.has_own(service)]
+    by_main_cf = [] if with_own and len(with_own) == len(site.endpoints) else [None]
+    for service in (*by_main_cf, *with_own):
+        own = [f"{service}/{name}" for name in certificate.PARAMETERS if service and name in service.written]
+        command = site.postconf("-PX", *own) if own else site.setup("--cert", "FILE", "--key", "FILE")
+        if fault := certificate.fault(site.postfix, service):
+            yield error(f"{fault}: no client can log in", command, service or "")
+        elif certificate.is_snakeoil(site.postfix, service):
+            yield note("the certificate is the one Debian made, which no client trusts", command, service or "")

@@ -21,6 +21,8 @@ SNAKEOIL = "ssl-cert-snakeoil"
 CHAIN = "smtpd_tls_chain_files"
 PAIRS = (("smtpd_tls_cert_file", "smtpd_tls_key_file"), ("smtpd_tls_eccert_file", "smtpd_tls_eckey_file"))
 
+PARAMETERS = (CHAIN, *(name for pair in PAIRS for name in pair))
+
 KEY, CERTIFICATE = b"PRIVATE KEY", b"CERTIFICATE"
 BLOCK = re.compile(rb"^-----BEGIN (?:.* )?(PRIVATE KEY|CERTIFICATE)-----", re.MULTILINE)
 """How they begin in a file, `-----BEGIN EC PRIVATE KEY-----` too."""
@@ -40,7 +42,7 @@ def given(postfix: Postfix, certificate: Path, key: Path) -> Mapping[str, str]:
 
 def has_own(service: Service) -> bool:
     """Tell whether a service says itself which certificate it has."""
-    return any(name in service.written for name in (CHAIN, *(name for pair in PAIRS for name in pair)))
+    return any(name in service.written for name in PARAMETERS)
 
 
 def check_present(postfix: Postfix, service: Service | None = None) -> None:
