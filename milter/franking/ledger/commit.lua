@@ -8,8 +8,8 @@
 -- KEYS[6]      what the account sent each day: hash of a date and `/messages` or `/recipients`; expires
 -- KEYS[7]      the idempotency key: hash of `token` and `queue_id` of the message that had it first, `at` (Unix
 --              seconds), `settled` once its client has been told, and `retries`; expires. KEYS[1] if there is none
--- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of `tat` and
---              `rest`; expires
+-- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of a rate's `tat`,
+--              `rest` and `pace`; expires
 -- ARGV[1]      token of this message, the same when the call is made again
 -- ARGV[2]      record, JSON
 -- ARGV[3]      seconds for which the record is kept
@@ -100,14 +100,13 @@ for n = 1, charges do
   limits[n] = limit
   if argument(n, 0) == 'rate' then
     -- Generic cell rate algorithm: `tat` is when the next message would be due at an even pace, in microseconds and
-    -- `rest` parts of one, of which there are `limit`: whole numbers, for what is rounded adds up.
-    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest')
-    local tat, rest, pace = tonumber(kept[1] or 0), tonumber(kept[2] or 0), math.max(limit, 1)
-    if tat < micros then
-      tat, rest = micros, 0
-    end
-    rest = rest + cost * 1000000
-    tat, rest = tat + math.floor(rest / pace), rest % pace
+    -- `rest` parts of one, of which there are `pace`: whole numbers, for what is rounded adds up. What is used is
+    -- counted in millionths of a message, so that it is the same at another pace.
+    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest', 'pace')
+    local pace = math.max(limit, 1)
+    local taken = (tonumber(kept[1] or 0) - micros) * tonumber(kept[3] or pace) + tonumber(kept[2] or 0)
+    taken = math.max(taken, 0) + cost * 1000000
+    local tat, rest = micros + math.floor(taken / pace), taken % pace
     local burst = tonumber(argument(n, 3))
     local wait = tat - micros - math.floor((burst > 0 and burst or limit) * 1000000 / pace)
     if limit == 0 then
@@ -116,7 +115,7 @@ for n = 1, charges do
     if ARGV[7] == '1' and wait > 0 then
       return {0, n, math.ceil(wait / 1000), limit}
     end
-    tats[n] = {tat, rest}
+    tats[n] = {tat, rest, pace}
   else
     local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told')
     used[n], told[n] = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
@@ -134,7 +133,8 @@ store('charged', table.concat(charged, '\n'))
 for n = 1, charges do
   local key, cost = KEYS[COUNTERS + n], tonumber(argument(n, 2))
   if tats[n] then
-    redis.call('HSET', key, 'tat', string.format('%.0f', tats[n][1]), 'rest', string.format('%.0f', tats[n][2]))
+    redis.call('HSET', key, 'tat', string.format('%.0f', tats[n][1]), 'rest', string.format('%.0f', tats[n][2]),
+      'pace', string.format('%.0f', tats[n][3]))
     -- A minute more than it tells of, for clocks that are put right.
     redis.call('PEXPIRE', key, string.format('%.0f', (tats[n][1] - micros) / 1000 + 60000))
     used[n] = 0

@@ -21,17 +21,17 @@ local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged')
 local mine = state[1] == ARGV[1]
 if mine then
   local n = 0
-  -- By what was charged, and by the limit that was in force.
+  -- By what was charged, and at the pace that a rate is counted by now.
   for kind, cost, limit in string.gmatch(state[3] or '', '%S+ (%l+) (%d+) (%d+)') do
     n = n + 1
     local key = KEYS[COUNTERS + n]
     cost, limit = tonumber(cost), math.max(tonumber(limit), 1)
     if redis.call('EXISTS', key) == 1 then
       if kind == 'rate' then
-        local kept = redis.call('HMGET', key, 'tat', 'rest')
-        local rest = tonumber(kept[2] or 0) - cost * 1000000
-        local tat = tonumber(kept[1] or 0) + math.floor(rest / limit)
-        redis.call('HSET', key, 'tat', string.format('%.0f', tat), 'rest', string.format('%.0f', rest % limit))
+        local kept = redis.call('HMGET', key, 'tat', 'rest', 'pace')
+        local rest, pace = tonumber(kept[2] or 0) - cost * 1000000, tonumber(kept[3] or limit)
+        local tat = tonumber(kept[1] or 0) + math.floor(rest / pace)
+        redis.call('HSET', key, 'tat', string.format('%.0f', tat), 'rest', string.format('%.0f', rest % pace))
       else
         give_back(key, 'used', cost)
       end

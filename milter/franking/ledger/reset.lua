@@ -15,11 +15,11 @@ local function argument(n, offset) return ARGV[4 * n - 2 + offset] end
 
 local held = {}
 for n = 1, #KEYS - 1 do
-  local state = redis.call('HMGET', KEYS[n + 1], 'used', 'tat')
+  local state = redis.call('HMGET', KEYS[n + 1], 'used', 'tat', 'pace')
   held[n] = tonumber(state[1] or 0)
   if argument(n, 2) == 'rate' then
-    local limit = math.max(1, tonumber(argument(n, 3)))
-    held[n] = math.max(0, math.ceil((tonumber(state[2] or 0) - micros) * limit / 1000000))
+    local pace = tonumber(state[3]) or math.max(1, tonumber(argument(n, 3)))
+    held[n] = math.max(0, math.ceil((tonumber(state[2] or 0) - micros) * pace / 1000000))
   end
 end
 

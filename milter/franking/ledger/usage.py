@@ -158,7 +158,7 @@ def counters(
 ) -> dict[str, list[Counter]]:
     """Return what each of ``charges``, by account, finds counted, in the same order. Raises Unavailable."""
     names = [keys.counter(account, charge) for account, those in charges.items() for charge in those]
-    found = dict(each(store, names, lambda target, name: target.hmget(name, "used", "tat")))
+    found = dict(each(store, names, lambda target, name: target.hmget(name, "used", "tat", "pace")))
     counted: dict[str, list[Counter]] = {}
     for account, those in charges.items():
         for charge in those:
@@ -170,13 +170,13 @@ def counters(
 
 
 def _counter(charge: Charge, override: Override | None, found: list[Any], now: datetime) -> Counter:
-    used, tat = found
+    used, tat, pace = found
     if charge.quota.per != "second":
         return Counter(charge, int(used or 0), charge.window.resets)
     micros = max(0, int(tat or 0) - int(now.timestamp() * 1_000_000))
-    limit = max(1, in_force(charge.quota, override).limit)
+    pace = int(pace or max(1, in_force(charge.quota, override).limit))
     empty = (now + timedelta(microseconds=micros)).astimezone(charge.window.resets.tzinfo)
-    return Counter(charge, -(-micros * limit // 1_000_000), empty)
+    return Counter(charge, -(-micros * pace // 1_000_000), empty)
 
 
 def _scoped(account: Account) -> list[Quota]:
