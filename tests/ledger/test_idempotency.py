@@ -1,6 +1,7 @@
 """The same message twice: by a client that says so, by a caller that does not know better, and given back."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,20 @@ from typing import Any
 
 import pytest
 
-from franking.ledger import Duplicate, Exceeded, Granted, Ledger, Unavailable, Unsettled, connect, keys
+from franking.ledger import (
+    Direction,
+    Duplicate,
+    Entry,
+    Exceeded,
+    Granted,
+    Ledger,
+    OnUnavailable,
+    Unavailable,
+    Unmetered,
+    Unsettled,
+    connect,
+    keys,
+)
 from franking_policy.quotas import Quota
 from franking_policy.source import BUILT_IN
 
@@ -148,6 +162,60 @@ def test_a_commit_whose_answer_never_came_swallows_no_retry(
 
     eventually(granted)
     assert meter.used() == [2]
+
+
+@pytest.fixture
+def stall(redis_server: Any) -> Iterator[Callable[[Entry], Ledger]]:
+    """Accept a message while Redis hangs, which then does what it was sent; the ledger has still to tell it."""
+
+    def stall(entry: Entry) -> Ledger:
+        hasty = Ledger(connect(redis_server.url, 0.1), OnUnavailable(Direction.ACCEPT, Direction.ACCEPT))
+        hasty.release(hasty.commit(replace(entry, charges=(), idempotency_key="", token="other")))  # type: ignore[arg-type]
+        redis_server.process.send_signal(signal.SIGSTOP)
+        assert isinstance(hasty.commit(entry), Unmetered)
+        redis_server.process.send_signal(signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        while redis_server.client.hget(entry.names[0], "token") != entry.token.encode():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return hasty
+
+    yield stall
+    redis_server.process.send_signal(signal.SIGCONT)
+
+
+def test_a_message_that_was_delivered_while_redis_hung_is_delivered_once(meter: Any, stall: Any) -> None:
+    """Its key is settled as soon as Redis is told of it, and its record says how it was accepted."""
+    meter.limit(QUOTA)
+    entry = meter.entry(key="order-1", queue_id="A")
+    hasty = stall(entry)
+    assert isinstance(meter.send(key="order-1"), Unsettled)
+    hasty.tend()
+
+    assert meter.send(key="order-1").queue_id == "A"
+    assert meter.used() == [1]
+    assert meter.ledger.find("A", ["acme"]).unmetered
+    assert hasty.close() == []
+
+
+def test_a_retry_that_was_delivered_while_redis_hung_is_no_duplicate(meter: Any, redis_server: Any, stall: Any) -> None:
+    """The mail is out twice, and count, tally and record must say so; the key stays the first's."""
+    meter.limit(QUOTA)
+    meter.send(key="order-1", queue_id="A")
+    entry = meter.entry(key="order-1", queue_id="B")
+    hasty = stall(entry)
+    assert meter.ledger.find("B", ["acme"]).verdict == "duplicate"
+    for _ in range(2):
+        hasty._count(replace(entry, limited=False))  # noqa: SLF001  # as `tend` does, and again where a reply is lost
+    hasty.tend()
+
+    found = meter.ledger.find("B", ["acme"])
+    assert (found.verdict, found.unmetered) == ("accepted", True)
+    assert found.charged == ("messages:day:account window 1 2",)
+    assert meter.used() == [2]
+    assert tally(redis_server.client, meter.now.date().isoformat()) == (2, 2)
+    assert redis_server.client.ttl(entry.names[0]) > 86_400
+    assert meter.send(key="order-1").queue_id == "A"
 
 
 def test_a_key_is_settled_when_redis_is_back(

@@ -308,7 +308,7 @@ def test_what_is_owed_through_an_outage_stays_bounded(
 
 
 @pytest.fixture
-def owing(redis_server: Any, ledger: Ledger, commit: Commit) -> Iterator[Ledger]:
+def owing(redis_server: Any, ledger: Ledger, commit: Commit) -> Ledger:
     """Return a ledger with 100 counted messages to give back, which Redis was too full for."""
     granted = [commit(f"Q{n}", 100) for n in range(100)]
     redis_server.client.config_set("maxmemory", 1)

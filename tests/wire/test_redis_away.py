@@ -74,9 +74,9 @@ def test_what_is_lost_when_the_daemon_stops_in_an_outage_is_named(daemon: Any, r
     assert sorted(re.findall(r"(U\d): account=acme lost=record", daemon.log)) == ["U0", "U1", "U2"]
 
 
-@pytest.mark.parametrize("back", [True, False])
+@pytest.mark.parametrize("redis_is", ["back", "away"])
 def test_what_is_owed_when_the_daemon_stops_is_given_back_or_named(
-    daemon: Any, redis_server: Any, eventually: Eventually, back: bool
+    daemon: Any, redis_server: Any, eventually: Eventually, redis_is: str
 ) -> None:
     """Put off by us and counted by Redis all the same: the client sends it again, and must not pay twice."""
     daemon.configure(workers=1, redis_timeout_ms=250)
@@ -88,7 +88,7 @@ def test_what_is_owed_when_the_daemon_stops_is_given_back_or_named(
     with ThreadPoolExecutor(40) as clients:
         told = list(clients.map(lambda n: end(sessions[n], f"B{n}"), range(40)))
     assert set(told) == {b"y"}
-    if back:
+    if redis_is == "back":
         redis_server.process.send_signal(signal.SIGCONT)
         eventually(lambda: "redis is back" in daemon.log)
     daemon.signal(signal.SIGTERM)
@@ -97,7 +97,8 @@ def test_what_is_owed_when_the_daemon_stops_is_given_back_or_named(
 
     named = len(re.findall(r"B\d+: account=acme lost=release", daemon.log))
     (counter,) = redis_server.client.scan_iter("*:quota:*")
-    assert (named, int(redis_server.client.hget(counter, "used"))) == (0, 40) if back else named > 0
+    used = int(redis_server.client.hget(counter, "used"))
+    assert (named, used) == (0, 40) if redis_is == "back" else named > 0
 
 
 def test_what_waits_when_the_daemon_stops_is_written_if_redis_is_back(daemon: Any, redis_server: Any) -> None:

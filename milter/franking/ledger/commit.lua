@@ -16,7 +16,7 @@
 -- ARGV[4]      queue ID
 -- ARGV[5]      when the message was received (Unix seconds)
 -- ARGV[6]      seconds for which the index keeps a queue ID: no record of the account is kept for longer
--- ARGV[7]      1 if limits hold, 0 if the message is accepted already
+-- ARGV[7]      1 if limits hold, 0 if the message is accepted already: Redis was away, or its reply never came
 -- ARGV[8]      seconds for which an idempotency key is known, 0 if there is none
 -- ARGV[9, 10]  date of the message, and the first date of which KEYS[6] still tells
 -- ARGV[11, 12] messages and recipients to add to it
@@ -38,12 +38,21 @@ local RETRIES = 20     -- that are recorded, or a client could fill Redis withou
 local charges = #KEYS - COUNTERS
 local function argument(n, offset) return ARGV[CHARGES + PER_CHARGE * (n - 1) + offset] end
 
+local limited = ARGV[7] == '1'
 local seen = redis.call('HMGET', KEYS[1], 'token', 'released', 'duplicate_of')
 if seen[2] == ARGV[1] then
   return {-1}
 end
-if seen[1] == ARGV[1] then
+if seen[1] == ARGV[1] and limited then
   return seen[3] and {2, seen[3]} or {1, {}, {}, {}}
+end
+if seen[1] == ARGV[1] and not seen[3] then
+  -- Counted by the call whose reply never came; a duplicate was not, and has been delivered.
+  redis.call('HSET', KEYS[1], 'record', ARGV[2])
+  if ARGV[8] ~= '0' and redis.call('HGET', KEYS[7], 'token') == ARGV[1] then
+    redis.call('HSET', KEYS[7], 'settled', 1)
+  end
+  return {1, {}, {}, {}}
 end
 
 local function store(name, value)
@@ -70,7 +79,7 @@ local first = {}
 if ARGV[8] ~= '0' then
   first = redis.call('HMGET', KEYS[7], 'queue_id', 'settled', 'at')
 end
-if first[1] and ARGV[7] == '1' then
+if first[1] and limited then
   local left = UNSETTLED - (now - tonumber(first[3]))
   if first[2] then
     if redis.call('HINCRBY', KEYS[7], 'retries', 1) <= RETRIES then
@@ -112,14 +121,14 @@ for n = 1, charges do
     if limit == 0 then
       wait = 60000000  -- nothing passes until the override ends
     end
-    if ARGV[7] == '1' and wait > 0 then
+    if limited and wait > 0 then
       return {0, n, math.ceil(wait / 1000), limit}
     end
     tats[n] = {tat, rest, pace}
   else
     local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told')
     used[n], told[n] = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
-    if ARGV[7] == '1' and used[n] + cost > limit then
+    if limited and used[n] + cost > limit then
       return {0, n, used[n], limit}
     end
   end
@@ -149,7 +158,7 @@ for n = 1, charges do
       end
     end
     -- What was accepted without us is told of with the next message.
-    for threshold in string.gmatch(ARGV[7] == '1' and argument(n, 4) or '', '%d+') do
+    for threshold in string.gmatch(limited and argument(n, 4) or '', '%d+') do
       threshold = tonumber(threshold)
       if threshold > told[n] and used[n] * 100 >= threshold * limits[n] then
         redis.call('HSET', key, 'told', threshold)
@@ -174,10 +183,10 @@ if ARGV[11] ~= '0' then
     end
   end
 end
-if ARGV[8] ~= '0' and (ARGV[7] == '1' or not first[1]) then
+if ARGV[8] ~= '0' and (limited or not first[1]) then
   redis.call('DEL', KEYS[7])
   redis.call('HSET', KEYS[7], 'token', ARGV[1], 'queue_id', ARGV[4], 'at', now)
-  if ARGV[7] ~= '1' then
+  if not limited then
     redis.call('HSET', KEYS[7], 'settled', 1)
   end
   redis.call('EXPIRE', KEYS[7], ARGV[8])
