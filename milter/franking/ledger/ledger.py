@@ -21,7 +21,7 @@ from franking.ledger import keys, recent
 from franking.ledger.backlog import PUT_OFF, Backlog, OnUnavailable
 from franking.ledger.breaker import Breaker, Disliked, NotAsked, Outage, Unavailable, Watch
 from franking.ledger.entry import Entry
-from franking.ledger.failures import is_outage, reason
+from franking.ledger.failures import is_outage, is_passing, reason
 from franking.ledger.reading import each
 from franking.ledger.records import records
 from franking.ledger.script import Script
@@ -194,7 +194,7 @@ class Ledger:
                 breaker.failed(reason(error))
                 raise Unavailable(reason(error)) from error
             breaker.succeeded()
-            raise Disliked(reason(error)) from error
+            raise (Unavailable if is_passing(error) else Disliked)(reason(error)) from error
         breaker.succeeded()
         return found
 
