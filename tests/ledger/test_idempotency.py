@@ -454,7 +454,6 @@ def test_a_counter_of_a_window_long_past_does_not_stay(
     """As of mail that was accepted in an outage of days."""
     meter.now -= timedelta(days=3)
     meter.limit(Quota(1, BUILT_IN, per=per))
-    meter.send()
     meter.ledger._count(replace(meter.entry(), limited=False))  # noqa: SLF001  # what `tend` does
 
     assert eternal(redis_server.client) == []

@@ -30,6 +30,8 @@
 --        {3, seconds}         refused: another message has it, and what became of that one is not known for as long
 --        {-1}                 refused: release.lua was here before us
 --
+-- A counter of a window that is past by Redis' clock is kept for a day, but for messages that are accepted already.
+--
 -- Nothing else runs in Redis meanwhile: what was read is still so when it is added to.
 
 local COUNTERS, CHARGES, PER_CHARGE = 7, 13, 6
@@ -38,7 +40,12 @@ local RETRIES = 20     -- that are recorded, or a client could fill Redis withou
 local charges = #KEYS - COUNTERS
 local function argument(n, offset) return ARGV[CHARGES + PER_CHARGE * (n - 1) + offset] end
 
+local DAY = 86400
 local limited = ARGV[7] == '1'
+local time = redis.call('TIME')
+local now = tonumber(time[1])
+local micros = now * 1000000 + tonumber(time[2])
+
 local seen = redis.call('HMGET', KEYS[1], 'token', 'released', 'duplicate_of')
 if seen[2] == ARGV[1] then
   return {-1}
@@ -62,7 +69,7 @@ local function store(name, value)
   redis.call('HSET', KEYS[1], name, value)
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[5] - ARGV[6])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now - ARGV[6])
   redis.call('EXPIRE', KEYS[2], ARGV[6])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -101)
@@ -70,10 +77,6 @@ local function store(name, value)
     redis.call('EXPIRE', KEYS[3], ARGV[3])
   end
 end
-
-local time = redis.call('TIME')
-local now = tonumber(time[1])
-local micros = now * 1000000 + tonumber(time[2])
 
 local first = {}
 if ARGV[8] ~= '0' then
@@ -148,13 +151,16 @@ for n = 1, charges do
     redis.call('PEXPIRE', key, string.format('%.0f', (tats[n][1] - micros) / 1000 + 60000))
     used[n] = 0
   else
-    local before = used[n]
+    local before, expiry = used[n], tonumber(argument(n, 3))
+    if limited then
+      expiry = math.max(expiry, now + DAY)  -- else a host whose clock is behind would have no limits
+    end
     used[n] = redis.call('HINCRBY', key, 'used', cost)
     if before == 0 then
-      redis.call('ZADD', KEYS[5], argument(n, 3), key)
+      redis.call('ZADD', KEYS[5], expiry, key)
       redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
-      if redis.call('TTL', KEYS[5]) < tonumber(argument(n, 3)) - now then
-        redis.call('EXPIREAT', KEYS[5], argument(n, 3))
+      if redis.call('TTL', KEYS[5]) < expiry - now then
+        redis.call('EXPIREAT', KEYS[5], expiry)
       end
     end
     -- What was accepted without us is told of with the next message.
@@ -167,7 +173,7 @@ for n = 1, charges do
         end
       end
     end
-    redis.call('EXPIREAT', key, argument(n, 3))  -- last, for it deletes the counter of a window long past
+    redis.call('EXPIREAT', key, expiry)  -- last, for it deletes the counter of a window long past
   end
 end
 
