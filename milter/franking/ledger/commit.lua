@@ -1,6 +1,6 @@
 -- Count one message in every window it is charged to, store its record and index it: all of it or nothing.
 --
--- KEYS[1]      the message: hash of `token`, `record` and `charged`, a line a charge; expires
+-- KEYS[1]      the message: hash of `token`, `record`, `charged`, a line a charge, and `reached`, as in the reply; expires
 -- KEYS[2]      the account's index: sorted set of queue IDs by the time they were received (Unix seconds); expires
 -- KEYS[3]      queue IDs of the messages with this Message-ID: sorted set as the index, of the last 100; expires
 -- KEYS[4]      the account's overrides: hash of a quota's name to `limit until`, in Unix seconds; expires
@@ -24,7 +24,7 @@
 --              is the limit; thresholds in percent, ascending, with blanks; the quota's name
 --
 -- Reply: {1, {used...}, {limit...}, {n, threshold, used, limit, ...}}  granted: what each window holds now and may hold,
---                             0 used of a rate, and thresholds reached; all empty if this very call was made before
+--                             0 used of a rate, and thresholds reached; of a call that was made before these alone
 --        {0, n, used, limit}  refused: the n-th window has no room; of a rate `used` are the milliseconds to wait
 --        {2, queue-ID}        not counted: another message had the idempotency key, and its client was told 250
 --        {3, seconds}         refused: another message has it, and what became of that one is not known for as long
@@ -46,16 +46,27 @@ local time = redis.call('TIME')
 local now = tonumber(time[1])
 local micros = now * 1000000 + tonumber(time[2])
 
-local seen = redis.call('HMGET', KEYS[1], 'token', 'released', 'duplicate_of')
+local seen = redis.call('HMGET', KEYS[1], 'token', 'released', 'duplicate_of', 'reached')
 if seen[2] == ARGV[1] then
   return {-1}
 end
 if seen[1] == ARGV[1] and limited then
-  return seen[3] and {2, seen[3]} or {1, {}, {}, {}}
+  local reached = {}
+  for number in string.gmatch(seen[4] or '', '%d+') do
+    reached[#reached + 1] = tonumber(number)
+  end
+  return seen[3] and {2, seen[3]} or {1, {}, {}, reached}
 end
 if seen[1] == ARGV[1] and not seen[3] then
   -- Counted by the call whose reply never came; a duplicate was not, and has been delivered.
   redis.call('HSET', KEYS[1], 'record', ARGV[2])
+  -- As in release.lua: the next message tells what nobody has heard of.
+  for n, threshold in string.gmatch(seen[4] or '', '(%d+) (%d+) %d+ %d+') do
+    local key = KEYS[COUNTERS + n]
+    if tonumber(redis.call('HGET', key, 'told') or 0) >= tonumber(threshold) then
+      redis.call('HSET', key, 'told', threshold - 1)
+    end
+  end
   if ARGV[8] ~= '0' and redis.call('HGET', KEYS[7], 'token') == ARGV[1] then
     redis.call('HSET', KEYS[7], 'settled', 1)
   end
@@ -65,7 +76,8 @@ end
 local function store(name, value)
   -- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
   redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
-  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of', 'charged')  -- of another message, where queue IDs come again
+  -- What is of another message, where queue IDs come again.
+  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of', 'charged', 'reached')
   redis.call('HSET', KEYS[1], name, value)
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
@@ -137,7 +149,7 @@ for n = 1, charges do
   end
 end
 
-local reached, charged = {}, {}
+local reached, noted, charged = {}, {}, {}
 for n = 1, charges do
   charged[n] = table.concat({argument(n, 5), argument(n, 0), argument(n, 2), string.format('%.0f', limits[n])}, ' ')
 end
@@ -170,11 +182,16 @@ for n = 1, charges do
         redis.call('HSET', key, 'told', threshold)
         for _, value in ipairs({n, threshold, used[n], limits[n]}) do
           reached[#reached + 1] = value
+          noted[#noted + 1] = string.format('%.0f', value)
         end
       end
     end
     redis.call('EXPIREAT', key, expiry)  -- last, for it deletes the counter of a window long past
   end
+end
+
+if reached[1] then
+  redis.call('HSET', KEYS[1], 'reached', table.concat(noted, ' '))
 end
 
 if ARGV[11] ~= '0' then

@@ -231,7 +231,7 @@ class Ledger:
     def release(self, outcome: Granted | Duplicate | Unmetered) -> None:
         """Give back a message that is not accepted after all: now if Redis answers, else when it does again."""
         self._backlog.withdraw(outcome.entry.token)
-        self._owed.append(outcome.entry)
+        self._owed.append(replace(outcome.entry, heard=not isinstance(outcome, Unmetered)))
         self._pay_back()
 
     def tend(self) -> None:

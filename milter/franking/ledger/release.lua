@@ -6,6 +6,7 @@
 -- ARGV[3]      queue ID
 -- ARGV[4]      date of the message
 -- ARGV[5, 6]   messages and recipients that were added to what the account sent that day
+-- ARGV[7]      1 if the reply to the commit came, and with it the thresholds that were reached
 --
 -- Reply: 1 if something was given back, 0 if there was nothing.
 
@@ -17,7 +18,7 @@ local function give_back(key, field, amount)
   end
 end
 
-local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged')
+local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged', 'reached')
 local mine = state[1] == ARGV[1]
 if mine then
   local n = 0
@@ -35,6 +36,13 @@ if mine then
       else
         give_back(key, 'used', cost)
       end
+    end
+  end
+  -- The next message tells what nobody has heard of; what was told of meanwhile rather twice than never.
+  for number, threshold in string.gmatch(ARGV[7] ~= '1' and state[4] or '', '(%d+) (%d+) %d+ %d+') do
+    local key = KEYS[COUNTERS + number]
+    if tonumber(redis.call('HGET', key, 'told') or 0) >= tonumber(threshold) then
+      redis.call('HSET', key, 'told', threshold - 1)
     end
   end
   if not state[2] and ARGV[5] ~= '0' and redis.call('EXISTS', KEYS[6]) == 1 then
