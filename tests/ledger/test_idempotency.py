@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +24,8 @@ from franking.ledger import (
     connect,
     keys,
 )
+from franking.ledger.changes import reset
+from franking.ledger.usage import Counter, usage_of
 from franking_policy.quotas import Quota
 from franking_policy.source import BUILT_IN
 
@@ -482,3 +484,28 @@ def test_no_key_grows_without_bound(meter: Any, redis_server: Any) -> None:
 
     assert long == {keys.messages("acme")}
     assert client.zcard(keys.messages("acme")) == len(list(client.scan_iter("*:message:*"))) - 300  # the released
+
+
+@pytest.mark.parametrize("quota", [Quota(3, BUILT_IN), Quota(1, BUILT_IN, per="second", burst=300)])
+def test_what_was_set_to_zero_is_not_given_back(meter: Any, redis_server: Any, quota: Quota) -> None:
+    """By a message of before the reset; one of after it is."""
+    meter.limit(quota)
+    cost = meter.charges()[0].quota.most // 3
+    charge = replace(meter.charges()[0], cost=cost)
+    store = connect(redis_server.url, 10)
+
+    def counted() -> int:
+        (usage,) = usage_of(store, "acme", [charge], datetime.now(UTC))
+        return int(-(-usage.used // cost))
+
+    first, second = (meter.ledger.commit(replace(meter.entry(), charges=(charge,))) for _ in range(2))
+    for _ in range(2):
+        reset(store, "acme", [(Counter(charge, 1, charge.window.resets), quota.limit)], "me")
+        last = meter.ledger.commit(replace(meter.entry(), charges=(charge,)))
+    meter.ledger.release(first)
+    meter.ledger.release(second)
+    assert counted() == 1
+    meter.ledger.release(last)
+
+    assert counted() == 0
+    assert meter.ledger.find("Q1", ["acme"]) is None

@@ -1,6 +1,7 @@
 -- Count one message in every window it is charged to, store its record and index it: all of it or nothing.
 --
--- KEYS[1]      the message: hash of `token`, `record`, `charged`, a line a charge, and `reached`, as in the reply; expires
+-- KEYS[1]      the message: hash of `token`, `record`, `charged`, a line a charge, `resets`, the numbers of charges and
+--              of resets, and `reached`, as in the reply; expires
 -- KEYS[2]      the account's index: sorted set of queue IDs by the time they were received (Unix seconds); expires
 -- KEYS[3]      queue IDs of the messages with this Message-ID: sorted set as the index, of the last 100; expires
 -- KEYS[4]      the account's overrides: hash of a quota's name to `limit until`, in Unix seconds; expires
@@ -9,7 +10,7 @@
 -- KEYS[7]      the idempotency key: hash of `token` and `queue_id` of the message that had it first, `at` (Unix
 --              seconds), `settled` once its client has been told, and `retries`; expires. KEYS[1] if there is none
 -- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of a rate's `tat`,
---              `rest` and `pace`; expires
+--              `rest` and `pace`; and of `resets`, how often it was set to zero, if it was; expires
 -- ARGV[1]      token of this message, the same when the call is made again
 -- ARGV[2]      record, JSON
 -- ARGV[3]      seconds for which the record is kept
@@ -77,7 +78,7 @@ local function store(name, value)
   -- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
   redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
   -- What is of another message, where queue IDs come again.
-  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of', 'charged', 'reached')
+  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of', 'charged', 'resets', 'reached')
   redis.call('HSET', KEYS[1], name, value)
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
@@ -118,7 +119,12 @@ if redis.call('EXISTS', KEYS[4]) == 1 then
   end
 end
 
-local used, told, limits, tats = {}, {}, {}, {}
+local used, told, limits, tats, resets = {}, {}, {}, {}, {}
+local function note(n, number)
+  if number then
+    resets[#resets + 1] = n .. ' ' .. number
+  end
+end
 for n = 1, charges do
   local limit, cost = overrides[argument(n, 5)] or tonumber(argument(n, 1)), tonumber(argument(n, 2))
   limits[n] = limit
@@ -126,7 +132,8 @@ for n = 1, charges do
     -- Generic cell rate algorithm: `tat` is when the next message would be due at an even pace, in microseconds and
     -- `rest` parts of one, of which there are `pace`: whole numbers, for what is rounded adds up. What is used is
     -- counted in millionths of a message, so that it is the same at another pace.
-    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest', 'pace')
+    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest', 'pace', 'resets')
+    note(n, kept[4])
     local pace = math.max(limit, 1)
     local taken = (tonumber(kept[1] or 0) - micros) * tonumber(kept[3] or pace) + tonumber(kept[2] or 0)
     taken = math.max(taken, 0) + cost * 1000000
@@ -141,7 +148,8 @@ for n = 1, charges do
     end
     tats[n] = {tat, rest, pace}
   else
-    local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told')
+    local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told', 'resets')
+    note(n, counter[3])
     used[n], told[n] = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
     if limited and used[n] + cost > limit then
       return {0, n, used[n], limit}
@@ -154,6 +162,9 @@ for n = 1, charges do
   charged[n] = table.concat({argument(n, 5), argument(n, 0), argument(n, 2), string.format('%.0f', limits[n])}, ' ')
 end
 store('charged', table.concat(charged, '\n'))
+if resets[1] then
+  redis.call('HSET', KEYS[1], 'resets', table.concat(resets, ' '))
+end
 for n = 1, charges do
   local key, cost = KEYS[COUNTERS + n], tonumber(argument(n, 2))
   if tats[n] then

@@ -14,20 +14,23 @@ local COUNTERS = 7
 
 local function give_back(key, field, amount)
   if redis.call('HINCRBY', key, field, 0 - amount) < 0 then
-    redis.call('HSET', key, field, 0)  -- somebody has reset it meanwhile
+    redis.call('HSET', key, field, 0)  -- it was forgotten, and is counted anew
   end
 end
 
-local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged', 'reached')
+local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged', 'reached', 'resets')
 local mine = state[1] == ARGV[1]
 if mine then
-  local n = 0
-  -- By what was charged, and at the pace that a rate is counted by now.
+  local n, resets = 0, {}
+  for number, times in string.gmatch(state[5] or '', '(%d+) (%d+)') do
+    resets[tonumber(number)] = times
+  end
+  -- By what was charged, and at the pace that a rate is counted by now; what was set to zero since holds none of it.
   for kind, cost, limit in string.gmatch(state[3] or '', '%S+ (%l+) (%d+) (%d+)') do
     n = n + 1
     local key = KEYS[COUNTERS + n]
     cost, limit = tonumber(cost), math.max(tonumber(limit), 1)
-    if redis.call('EXISTS', key) == 1 then
+    if redis.call('EXISTS', key) == 1 and (redis.call('HGET', key, 'resets') or nil) == resets[n] then
       if kind == 'rate' then
         local kept = redis.call('HMGET', key, 'tat', 'rest', 'pace')
         local rest, pace = tonumber(kept[2] or 0) - cost * 1000000, tonumber(kept[3] or limit)
