@@ -5,7 +5,8 @@
 -- KEYS[2]      the account's index: sorted set of queue IDs by the time they were received (Unix seconds); expires
 -- KEYS[3]      queue IDs of the messages with this Message-ID: sorted set as the index, of the last 100; expires
 -- KEYS[4]      the account's overrides: hash of a quota's name to `limit until`, in Unix seconds; expires
--- KEYS[5]      the account's counters that are in use: sorted set of their keys by when they expire; expires
+-- KEYS[5]      the account's counters that are in use: sorted set of their keys by when they expire, rates by a day
+--              after they are empty or later; expires
 -- KEYS[6]      what the account sent each day: hash of a date and `/messages` or `/recipients`; expires
 -- KEYS[7]      the idempotency key: hash of `token` and `queue_id` of the message that had it first, `at` (Unix
 --              seconds), `settled` once its client has been told, and `retries`; expires. KEYS[1] if there is none
@@ -42,6 +43,7 @@ local charges = #KEYS - COUNTERS
 local function argument(n, offset) return ARGV[CHARGES + PER_CHARGE * (n - 1) + offset] end
 
 local DAY = 86400
+local SPAN = 600       -- seconds; a rate's place in KEYS[5] is put right once in them, not with each message
 local limited = ARGV[7] == '1'
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -146,7 +148,7 @@ for n = 1, charges do
     if limited and wait > 0 then
       return {0, n, math.ceil(wait / 1000), limit}
     end
-    tats[n] = {tat, rest, pace}
+    tats[n] = {tat, rest, pace, tonumber(kept[1] or 0)}
   else
     local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told', 'resets')
     note(n, counter[3])
@@ -154,6 +156,14 @@ for n = 1, charges do
     if limited and used[n] + cost > limit then
       return {0, n, used[n], limit}
     end
+  end
+end
+
+local function list(key, till)
+  redis.call('ZADD', KEYS[5], till, key)
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+  if redis.call('TTL', KEYS[5]) < till - now then
+    redis.call('EXPIREAT', KEYS[5], till)
   end
 end
 
@@ -168,10 +178,15 @@ end
 for n = 1, charges do
   local key, cost = KEYS[COUNTERS + n], tonumber(argument(n, 2))
   if tats[n] then
-    redis.call('HSET', key, 'tat', string.format('%.0f', tats[n][1]), 'rest', string.format('%.0f', tats[n][2]),
-      'pace', string.format('%.0f', tats[n][3]))
+    local tat, rest, pace, before = unpack(tats[n])
+    redis.call('HSET', key, 'tat', string.format('%.0f', tat), 'rest', string.format('%.0f', rest),
+      'pace', string.format('%.0f', pace))
     -- A minute more than it tells of, for clocks that are put right.
-    redis.call('PEXPIRE', key, string.format('%.0f', (tats[n][1] - micros) / 1000 + 60000))
+    redis.call('PEXPIRE', key, string.format('%.0f', (tat - micros) / 1000 + 60000))
+    local span = math.floor(tat / 1000000 / SPAN)
+    if span > math.floor(before / 1000000 / SPAN) then
+      list(key, (span + 2) * SPAN + DAY)
+    end
     used[n] = 0
   else
     local before, expiry = used[n], tonumber(argument(n, 3))
@@ -180,11 +195,7 @@ for n = 1, charges do
     end
     used[n] = redis.call('HINCRBY', key, 'used', cost)
     if before == 0 then
-      redis.call('ZADD', KEYS[5], expiry, key)
-      redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
-      if redis.call('TTL', KEYS[5]) < expiry - now then
-        redis.call('EXPIREAT', KEYS[5], expiry)
-      end
+      list(key, expiry)
     end
     -- What was accepted without us is told of with the next message.
     for threshold in string.gmatch(limited and argument(n, 4) or '', '%d+') do
