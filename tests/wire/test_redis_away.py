@@ -155,10 +155,11 @@ def test_mistakes_are_told_at_once_and_where_they_are(daemon: Any) -> None:
     ("said", "warned"),
     [("{quota: accept}", 1), ("{quota: accept, record: accept}", 0), ("{record: accept}", 0), ("tempfail", 0)],
 )
-def test_half_an_acceptance_is_warned_of(daemon: Any, said: str, warned: int) -> None:
+def test_half_an_acceptance_is_warned_of(daemon: Any, eventually: Eventually, said: str, warned: int) -> None:
     """Without its record no message passes, whatever holds for its quota."""
     daemon.configure(on_unavailable=said)
     daemon.start()
+    eventually(lambda: "serving" in daemon.log)  # which comes next
 
     assert daemon.log.count("`on_unavailable: {quota: accept}` does nothing while `record` is `tempfail`") == warned
 
