@@ -28,7 +28,9 @@ def _tend(ledger: Ledger) -> None:
 
 
 def close(ledger: Ledger, count: Counters) -> None:
-    """Write what waits before the process ends, and say of each message that it is lost as a record if that fails."""
+    """Write and give back what waits before the process ends, and say of each message for which that fails."""
     for record in ledger.close():
         maillog.lost(record)
         count.lost()
+    for record in ledger.owed:
+        maillog.not_given_back(record)

@@ -174,6 +174,12 @@ def lost(record: Record) -> None:
     log.error("%s: account=%s lost=record: it was accepted without Redis", record.queue_id, quoted(record.account))
 
 
+def not_given_back(record: Record) -> None:
+    """Log a message that was put off, and that Redis may have counted all the same."""
+    account = quoted(record.account)
+    log.error("%s: account=%s lost=release: it was not accepted, and may stay counted", record.queue_id, account)
+
+
 def broken(transaction: Transaction, reply: Reply) -> None:
     """Log a message that was put off because of a fault of ours, with the traceback of the current exception."""
     _line(transaction, logging.ERROR, verdict="tempfail", check="internal", reply=_said(reply))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import redis
 
 from franking.ledger import (
     Direction,
@@ -369,3 +370,38 @@ def test_what_finds_no_room_in_memory_is_put_off_and_what_is_never_written_is_na
 
     assert sum(record.levelno == logging.CRITICAL for record in caplog.records) == 1
     assert [record.queue_id for record in messages.ledger.close()] == ["U0", "U1", "U2"]
+
+
+@pytest.fixture
+def busy(redis_server: Any) -> Iterator[Callable[[], None]]:
+    """Have the server run somebody's script that does not end, until the function is called."""
+    redis_server.client.config_set("lua-time-limit", 50)
+    with ThreadPoolExecutor(1) as somebody:
+        endless = somebody.submit(redis_server.client.eval, "while true do end", 0)
+        time.sleep(0.3)
+
+        def end() -> None:
+            redis_server.client.script_kill()
+            with pytest.raises(redis.ResponseError):
+                endless.result()
+
+        yield end
+        if not endless.done():
+            end()
+
+
+def test_a_redis_that_is_busy_is_an_outage_and_loses_nothing(
+    make: Make, busy: Callable[[], None], eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It goes as the direction says, and what waits is counted when it has time again."""
+    messages = make(ACCEPT)
+    for n in range(FAILURES):
+        assert isinstance(messages.commit(f"U{n}", 100), Unmetered)
+    messages.ledger.tend()
+    assert len(outage_lines(caplog)) == 1
+    busy()
+    eventually(recovered(messages))
+    messages.ledger.tend()
+
+    assert messages.used() == FAILURES
+    assert messages.ledger.close() == []

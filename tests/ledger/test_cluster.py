@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +13,23 @@ import pytest
 import redis
 from redis.crc import key_slot
 
-from franking.ledger import Exceeded, Granted, Ledger, Unavailable, connect
+from franking.ledger import (
+    Direction,
+    Entry,
+    Exceeded,
+    Granted,
+    Ledger,
+    OnUnavailable,
+    Unavailable,
+    Unmetered,
+    connect,
+    keys,
+)
 from franking.ledger.breaker import FAILURES, Outage
+from franking.ledger.cluster import LEARN_SECONDS
 from franking.ledger.where import Cluster, Where
 from franking_policy.record import Record
+from records import record_of
 
 TIMEOUT = 0.25
 
@@ -241,3 +254,46 @@ def test_a_cluster_that_is_away_from_the_start_is_found_when_it_comes(
         node.restart()
 
     eventually(commits(one, site.account_at(0)))
+
+
+def test_what_waits_while_a_slot_moves_is_written_when_it_has(site: Site, messages: Callable[[Ledger], Any]) -> None:
+    """Keys are settled, messages given back, and late ones counted; meanwhile it goes as the direction says."""
+    notes = Notes()
+    accept = OnUnavailable(Direction.ACCEPT, Direction.ACCEPT)
+    one = messages(Ledger(connect(site.where, TIMEOUT), accept, notes))
+    account, (source, target, _) = site.account_at(0), site.nodes
+    one.commit("Q", 9, account=account)
+    record = record_of("K", one.now, account=account)
+    entry = Entry(record, (one.charge(9),), "K", 30, 30, one.now.date().isoformat(), "order-1")
+    with_key, given_back = one.ledger.commit(entry), one.commit("R", 9, account=account)
+    with moving(source, target, slot(account)):
+        one.ledger.settle(with_key)
+        one.ledger.release(given_back)
+        late = [one.commit(f"U{n}", 9, account=account) for n in range(FAILURES + 1)]
+        one.ledger.tend()
+    assert [type(outcome) for outcome in late] == [Unmetered] * (FAILURES + 1)
+    time.sleep(LEARN_SECONDS)
+    one.ledger.tend()
+
+    assert one.used(account) == 2 + FAILURES + 1  # Q, K and what came late
+    assert target.client.hget(keys.idempotency(account, "order-1"), "settled")
+    assert one.ledger.find("R", [account]) is None
+    assert one.ledger.close() == []
+    assert notes.told == []
+
+
+@contextlib.contextmanager
+def moving(source: Any, target: Any, number: int) -> Iterator[None]:
+    """Have a slot between two nodes: counters are at one still (TRYAGAIN), all else is at the other (ASK)."""
+    ids = [node.client.execute_command("CLUSTER MYID").decode() for node in (source, target)]
+    target.client.execute_command(f"CLUSTER SETSLOT {number} IMPORTING {ids[0]}")
+    source.client.execute_command(f"CLUSTER SETSLOT {number} MIGRATING {ids[1]}")
+    there = source.client.execute_command("CLUSTER GETKEYSINSLOT", number, 100)
+    there = [key if isinstance(key, str) else key.decode() for key in there]  # by the version of redis-py
+    counters = [key for key in there if ":quota:" in key]
+    migrate = ("MIGRATE", "127.0.0.1", target.port, "", 0, 1000, "KEYS")
+    source.client.execute_command(*migrate, *(set(there) - set(counters)))
+    yield
+    source.client.execute_command(*migrate, *counters)
+    for node in (target, source):
+        node.client.execute_command(f"CLUSTER SETSLOT {number} NODE {ids[1]}")

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import pytest
 import redis
 
-from franking.ledger import Exceeded, Granted, Ledger, connect
+from franking.ledger import Exceeded, Granted, Ledger, connect, keys
 from franking.ledger.changes import changes, clear_override, reset, set_override
 from franking.ledger.latest import latest, positions
 from franking.ledger.stores import Store
 from franking.ledger.tally import sent
-from franking.ledger.usage import Override, usages
+from franking.ledger.usage import Override, Usage, usages
 from franking.ledger.where import Cluster, Sentinels, Where
 from franking_policy.load import load
 from franking_policy.quotas import Quota
@@ -119,3 +120,100 @@ def test_nothing_that_they_write_is_for_ever(nodes: Any, messages: Any, eternal:
     reset(store, "account0", [(one, 9) for one in usage.counters], "me")
 
     assert eternal(node.client) == []
+
+
+LIMITED = b"""\
+version: 1
+accounts:
+  acme:
+    domains: [acme.example]
+    logins: {app: {}}
+    quotas:
+      - {messages: 1, per: second, burst: 50, of: client}
+      - {messages: 1, per: second, burst: 90}
+      - {messages: 50, per: day, of: client}
+"""
+RATES = load([("a.yaml", LIMITED)])
+
+
+@dataclass(slots=True)
+class Clients:
+    """Clients of the account `acme`, which has a rate of each."""
+
+    store: Store
+    client: "redis.Redis"
+    meter: Any
+
+    def send(self, name: str, messages: int) -> None:
+        """Send so many from the client ``name``."""
+        for quota in RATES.accounts["acme"].quotas:
+            for _ in range(messages):
+                self.meter.limit(quota).send(identity=name if quota.of == "client" else "")
+
+    def usages(self) -> tuple[Usage, Usage]:
+        """Return the rate of each client and that of the account."""
+        ((_, found),) = usages(self.store, RATES, [RATES.accounts["acme"]], datetime.now(UTC))
+        return found[0], found[1]
+
+    def names(self) -> list[tuple[str, int]]:
+        """Return each client's name, and how many messages it has used, in tens."""
+        return [(one.identity, round(one.used, -1)) for one in self.usages()[0].counters]
+
+    def rate(self, name: str) -> str:
+        """Return the key of a client's rate."""
+        return f"franking:v1:{{acme}}:quota:messages:second:client:{name}:rate"
+
+
+@pytest.fixture
+def clients(redis_server: Any, meter: Any) -> Clients:
+    """Return them; nobody has sent anything."""
+    return Clients(connect(redis_server.url, 10), redis_server.client, meter)
+
+
+def test_the_rates_of_clients_are_found(clients: Clients) -> None:
+    """The fullest first; the policy knows no client by name."""
+    clients.send("192.0.2.1", 20)
+    clients.send("192.0.2.2", 40)
+
+    assert clients.names() == [("192.0.2.2", 40), ("192.0.2.1", 20)]
+    assert [(one.identity, round(one.used, -1)) for one in clients.usages()[1].counters] == [("", 60)]
+
+
+def test_the_rate_of_a_client_is_set_to_zero(clients: Clients) -> None:
+    """And no other's; who sends again is found again."""
+    clients.send("192.0.2.1", 40)
+    clients.send("192.0.2.2", 20)
+    usage = clients.usages()[0]
+    (held,) = reset(clients.store, "acme", [(usage.counters[0], usage.limit)], "me")
+    assert 35 <= held <= 40
+    assert clients.names() == [("192.0.2.2", 20)]
+    clients.send("192.0.2.1", 30)
+
+    assert clients.names() == [("192.0.2.1", 30), ("192.0.2.2", 20)]
+
+
+def test_a_rate_that_is_empty_is_not_shown(clients: Clients) -> None:
+    """Nor one that Redis has forgotten before its name."""
+    clients.send("192.0.2.1", 20)
+    clients.send("192.0.2.2", 20)
+    clients.client.delete(clients.rate("192.0.2.1"))
+    clients.client.hset(clients.rate("192.0.2.2"), "tat", 1)
+
+    assert clients.names() == []
+
+
+def test_the_name_of_a_rate_is_known_for_longer_than_it_lives(clients: Clients, eternal: Any) -> None:
+    """However far its messages push it, and by whatever limit."""
+    now, name = clients.client.time()[0], clients.rate("192.0.2.1")
+    clients.meter.limit(replace(RATES.accounts["acme"].quotas[0], unit="recipients", burst=10**6))
+    name = name.replace("messages", "recipients")
+    for _ in range(20):
+        for limit in (1, 7):
+            (quota,) = clients.meter.quotas
+            clients.meter.limit(replace(quota, limit=limit)).send(333, identity="192.0.2.1")
+            score = clients.client.zscore(keys.counters("acme"), name)
+            assert score is not None
+            assert score - 86_400 >= clients.client.expiretime(name) > now
+            assert clients.client.expiretime(keys.counters("acme")) >= score
+
+    assert eternal(clients.client) == []

@@ -1,15 +1,31 @@
 """The same message twice: by a client that says so, by a caller that does not know better, and given back."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from franking.ledger import Duplicate, Exceeded, Granted, Ledger, Unavailable, Unsettled, connect, keys
+from franking.ledger import (
+    Direction,
+    Duplicate,
+    Entry,
+    Exceeded,
+    Granted,
+    Ledger,
+    OnUnavailable,
+    Unavailable,
+    Unmetered,
+    Unsettled,
+    connect,
+    keys,
+)
+from franking.ledger.changes import reset
+from franking.ledger.usage import Counter, usage_of
 from franking_policy.quotas import Quota
 from franking_policy.source import BUILT_IN
 
@@ -148,6 +164,60 @@ def test_a_commit_whose_answer_never_came_swallows_no_retry(
 
     eventually(granted)
     assert meter.used() == [2]
+
+
+@pytest.fixture
+def stall(redis_server: Any) -> Iterator[Callable[[Entry], Ledger]]:
+    """Accept a message while Redis hangs, which then does what it was sent; the ledger has still to tell it."""
+
+    def stall(entry: Entry) -> Ledger:
+        hasty = Ledger(connect(redis_server.url, 0.1), OnUnavailable(Direction.ACCEPT, Direction.ACCEPT))
+        hasty.release(hasty.commit(replace(entry, charges=(), idempotency_key="", token="other")))  # type: ignore[arg-type]
+        redis_server.process.send_signal(signal.SIGSTOP)
+        assert isinstance(hasty.commit(entry), Unmetered)
+        redis_server.process.send_signal(signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        while redis_server.client.hget(entry.names[0], "token") != entry.token.encode():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return hasty
+
+    yield stall
+    redis_server.process.send_signal(signal.SIGCONT)
+
+
+def test_a_message_that_was_delivered_while_redis_hung_is_delivered_once(meter: Any, stall: Any) -> None:
+    """Its key is settled as soon as Redis is told of it, and its record says how it was accepted."""
+    meter.limit(QUOTA)
+    entry = meter.entry(key="order-1", queue_id="A")
+    hasty = stall(entry)
+    assert isinstance(meter.send(key="order-1"), Unsettled)
+    hasty.tend()
+
+    assert meter.send(key="order-1").queue_id == "A"
+    assert meter.used() == [1]
+    assert meter.ledger.find("A", ["acme"]).unmetered
+    assert hasty.close() == []
+
+
+def test_a_retry_that_was_delivered_while_redis_hung_is_no_duplicate(meter: Any, redis_server: Any, stall: Any) -> None:
+    """The mail is out twice, and count, tally and record must say so; the key stays the first's."""
+    meter.limit(QUOTA)
+    meter.send(key="order-1", queue_id="A")
+    entry = meter.entry(key="order-1", queue_id="B")
+    hasty = stall(entry)
+    assert meter.ledger.find("B", ["acme"]).verdict == "duplicate"
+    for _ in range(2):
+        hasty._count(replace(entry, limited=False))  # noqa: SLF001  # as `tend` does, and again where a reply is lost
+    hasty.tend()
+
+    found = meter.ledger.find("B", ["acme"])
+    assert (found.verdict, found.unmetered) == ("accepted", True)
+    assert found.charged == ("messages:day:account window 1 2",)
+    assert meter.used() == [2]
+    assert tally(redis_server.client, meter.now.date().isoformat()) == (2, 2)
+    assert redis_server.client.ttl(entry.names[0]) > 86_400
+    assert meter.send(key="order-1").queue_id == "A"
 
 
 def test_a_key_is_settled_when_redis_is_back(
@@ -386,7 +456,6 @@ def test_a_counter_of_a_window_long_past_does_not_stay(
     """As of mail that was accepted in an outage of days."""
     meter.now -= timedelta(days=3)
     meter.limit(Quota(1, BUILT_IN, per=per))
-    meter.send()
     meter.ledger._count(replace(meter.entry(), limited=False))  # noqa: SLF001  # what `tend` does
 
     assert eternal(redis_server.client) == []
@@ -415,3 +484,28 @@ def test_no_key_grows_without_bound(meter: Any, redis_server: Any) -> None:
 
     assert long == {keys.messages("acme")}
     assert client.zcard(keys.messages("acme")) == len(list(client.scan_iter("*:message:*"))) - 300  # the released
+
+
+@pytest.mark.parametrize("quota", [Quota(3, BUILT_IN), Quota(1, BUILT_IN, per="second", burst=300)])
+def test_what_was_set_to_zero_is_not_given_back(meter: Any, redis_server: Any, quota: Quota) -> None:
+    """By a message of before the reset; one of after it is."""
+    meter.limit(quota)
+    cost = meter.charges()[0].quota.most // 3
+    charge = replace(meter.charges()[0], cost=cost)
+    store = connect(redis_server.url, 10)
+
+    def counted() -> int:
+        (usage,) = usage_of(store, "acme", [charge], datetime.now(UTC))
+        return int(-(-usage.used // cost))
+
+    first, second = (meter.ledger.commit(replace(meter.entry(), charges=(charge,))) for _ in range(2))
+    for _ in range(2):
+        reset(store, "acme", [(Counter(charge, 1, charge.window.resets), quota.limit)], "me")
+        last = meter.ledger.commit(replace(meter.entry(), charges=(charge,)))
+    meter.ledger.release(first)
+    meter.ledger.release(second)
+    assert counted() == 1
+    meter.ledger.release(last)
+
+    assert counted() == 0
+    assert meter.ledger.find("Q1", ["acme"]) is None

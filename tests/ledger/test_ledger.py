@@ -305,3 +305,44 @@ def test_what_is_owed_through_an_outage_stays_bounded(
             commit(f"Q{n}", 2)
 
     assert len(ledger._owed) == 1000  # noqa: SLF001
+
+
+@pytest.fixture
+def owing(redis_server: Any, ledger: Ledger, commit: Commit) -> Ledger:
+    """Return a ledger with 100 counted messages to give back, which Redis was too full for."""
+    granted = [commit(f"Q{n}", 100) for n in range(100)]
+    redis_server.client.config_set("maxmemory", 1)
+    for one in granted:
+        assert isinstance(one, Granted)
+        ledger.release(one)
+    redis_server.client.config_set("maxmemory", 0)
+    assert len(ledger.owed) == 100
+    time.sleep(PROBE_SECONDS)
+    return ledger
+
+
+def test_all_that_is_owed_is_given_back_without_mail(owing: Ledger, used: Callable[[], int]) -> None:
+    """At once: an account must not wait for messages that nobody was served."""
+    owing.tend()
+
+    assert (used(), owing.owed) == (0, [])
+
+
+def test_all_that_is_owed_is_given_back_when_the_worker_ends(owing: Ledger, used: Callable[[], int]) -> None:
+    """There is no later."""
+    assert owing.close() == []
+
+    assert (used(), owing.owed) == (0, [])
+
+
+def test_what_cannot_be_given_back_when_the_worker_ends_is_known(
+    redis_server: Any, owing: Ledger, used: Callable[[], int]
+) -> None:
+    """And none of it takes long: a worker that does not end is killed."""
+    redis_server.client.config_set("maxmemory", 1)
+    started = time.monotonic()
+    owing.close()
+
+    assert time.monotonic() - started < 2
+    assert used() == 100
+    assert sorted(one.queue_id for one in owing.owed) == sorted(f"Q{n}" for n in range(100))

@@ -4,12 +4,16 @@ Redis's own clock is used, so what takes time takes time here.
 """
 
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from franking.ledger import Exceeded, Granted
+from franking.ledger import Exceeded, Granted, connect, keys
+from franking.ledger.changes import reset
+from franking.ledger.usage import Usage, usage_of
 from franking_policy.quotas import Quota
 from franking_policy.source import BUILT_IN
 
@@ -147,3 +151,100 @@ def test_nothing_is_known_at_mail_of_a_rate(meter: Any) -> None:
     passed(meter, 3)
 
     assert meter.ledger.known_full("acme", meter.charges()) is None
+
+
+@dataclass(slots=True)
+class Site:
+    """An account with a burst of 200, whose limit changes in the policy, or by an override."""
+
+    meter: Any
+    client: Any
+    how: str
+
+    def limit(self, limit: int) -> Quota:
+        """Let ``limit`` messages a second hold from now on."""
+        quota = rate(limit if self.how == "policy" else 7, 200)
+        self.meter.limit(quota)
+        if self.how == "override":
+            self.client.hset(keys.overrides("acme"), "messages:second:account", f"{limit} 99999999999")
+        return quota
+
+    def shown(self, url: str) -> Usage:
+        """Return what the commands show."""
+        (usage,) = usage_of(connect(url, 10), "acme", self.meter.charges(), datetime.now(UTC))
+        return usage
+
+
+@pytest.fixture(params=["policy", "override"])
+def site(request: pytest.FixtureRequest, meter: Any, redis_server: Any) -> Site:
+    """Return one for each way to change a limit."""
+    return Site(meter, redis_server.client, request.param)
+
+
+def test_a_limit_that_is_lowered_fills_no_burst_again(site: Site, redis_server: Any) -> None:
+    """What is used stays used: messages, and not the time that they took at the old pace."""
+    site.limit(100)
+    passed(site.meter, 300)
+    site.limit(1)
+
+    assert passed(site.meter, 100) <= 5  # which came due meanwhile
+    assert 190 <= site.shown(redis_server.url).used <= 200
+
+
+def test_a_limit_that_is_raised_makes_nobody_wait_for_what_is_used_already(site: Site, redis_server: Any) -> None:
+    """150 of 200 are used before and after."""
+    site.limit(1)
+    passed(site.meter, 150)
+    site.limit(3)
+    shown = site.shown(redis_server.url)
+    more = passed(site.meter, 100)
+
+    assert 145 <= shown.used <= 150
+    assert shown.most == 200
+    assert 50 <= more <= 70  # some of which came due meanwhile
+
+
+def test_what_is_given_back_after_a_change_is_what_it_cost(site: Site, redis_server: Any) -> None:
+    """In messages, at whichever pace they are counted by now."""
+    site.limit(1)
+    granted = [site.meter.send() for _ in range(150)]
+    site.limit(2)
+    site.meter.send()
+    for one in granted[:75]:
+        site.meter.ledger.release(one)
+
+    assert 70 <= site.shown(redis_server.url).used <= 76
+
+
+def test_a_reset_after_a_change_tells_what_was_used(site: Site, redis_server: Any) -> None:
+    """As it was shown."""
+    site.limit(1)
+    passed(site.meter, 150)
+    site.limit(100)
+    shown = site.shown(redis_server.url)
+    (held,) = reset(connect(redis_server.url, 10), "acme", [(shown.counters[0], shown.limit)], "me")
+
+    assert 145 <= held <= 150
+    assert site.shown(redis_server.url).used == 0
+    assert passed(site.meter, 200) == 200
+
+
+def test_streams_with_different_limits_share_an_exact_count(meter: Any, redis_server: Any) -> None:
+    """Each message at another pace than the one before: nothing is rounded away."""
+    before = micros(redis_server.client)
+    for n in range(1000):
+        meter.limit(rate((3, 7)[n % 2], 10**6)).send()
+    after = micros(redis_server.client)
+
+    used = (tat(redis_server.client, 7) - after) * 7 / 1_000_000
+    assert 1000 - (after - before) * Fraction(7, 10**6) - 1 <= used <= 1000
+
+
+def test_a_counter_of_before_paces_were_kept_goes_on(meter: Any, redis_server: Any) -> None:
+    """It is taken to be at today's."""
+    meter.limit(rate(1, 20))
+    passed(meter, 15)
+    (key,) = redis_server.client.scan_iter("*:quota:*")
+    redis_server.client.hdel(key, "pace")
+
+    assert 5 <= passed(meter, 20) <= 8

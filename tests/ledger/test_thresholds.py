@@ -1,12 +1,18 @@
 """Thresholds, with a real Redis: each is told once a window, whoever asks and however many do."""
 
+import signal
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from franking.ledger import Ledger, Reached, connect, keys
+from franking.ledger import Direction, Entry, Ledger, OnUnavailable, Reached, Unavailable, connect, keys
+from franking.ledger.backlog import PUT_OFF
 from franking_policy.quotas import Quota
 from franking_policy.source import BUILT_IN
 
@@ -109,6 +115,82 @@ def test_a_refused_message_reaches_nothing(meter: Any) -> None:
     outcomes = [meter.ledger.commit(entry), meter.send(2), meter.send(), meter.ledger.commit(entry)]
 
     assert told(outcomes) == [(100, 5)]
+
+
+@pytest.fixture
+def unanswered(redis_server: Any) -> Iterator[Callable[[Entry, OnUnavailable], Ledger]]:
+    """Have a stalled Redis count a message whose commit is no more waited for; the ledger has still to act on it."""
+
+    def send(entry: Entry, on_unavailable: OnUnavailable) -> Ledger:
+        hasty = Ledger(connect(redis_server.url, 0.1), on_unavailable)
+        hasty.commit(replace(entry, charges=(), token="other", record=replace(entry.record, queue_id="other")))
+        redis_server.process.send_signal(signal.SIGSTOP)
+        with suppress(Unavailable):
+            hasty.commit(entry)
+        redis_server.process.send_signal(signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        while not redis_server.client.exists(entry.names[0]):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return hasty
+
+    yield send
+    redis_server.process.send_signal(signal.SIGCONT)
+
+
+def test_what_nobody_heard_of_is_told_with_the_next_message(meter: Any, unanswered: Any) -> None:
+    """The reply of the message that reached it was lost, and the message given back."""
+    meter.limit(quota(5))
+    outcomes = [meter.send() for _ in range(3)]
+    hasty = unanswered(meter.entry(), PUT_OFF)
+    assert meter.used() == [4]
+    hasty.tend()
+    assert meter.used() == [3]
+    outcomes += [meter.send() for _ in range(2)]
+
+    assert told(outcomes) == [(80, 4), (90, 5), (100, 5)]
+
+
+def test_what_was_told_meanwhile_is_told_twice_rather_than_never(meter: Any, unanswered: Any) -> None:
+    """80 % was reached by a message whose reply was lost, 90 % by the one after it."""
+    meter.limit(quota(10, (80, 90)))
+    outcomes = [meter.send() for _ in range(7)]
+    hasty = unanswered(meter.entry(), PUT_OFF)
+    outcomes.append(meter.send())
+    hasty.tend()
+    outcomes.append(meter.send())
+
+    assert told(outcomes) == [(90, 9), (80, 9), (90, 9)]
+
+
+def test_what_a_delivered_message_reached_unheard_is_told_with_the_next(meter: Any, unanswered: Any) -> None:
+    """As if it had been counted late."""
+    meter.limit(quota(5, (80,)))
+    for _ in range(3):
+        meter.send()
+    unanswered(meter.entry(), OnUnavailable(Direction.ACCEPT, Direction.ACCEPT)).tend()
+
+    assert told([meter.send()]) == [(80, 5)]
+
+
+def test_a_commit_that_is_made_again_tells_what_it_reached(meter: Any) -> None:
+    """The connection may have broken before the first reply came; nobody else is told."""
+    meter.limit(quota(10**12, (50, 60), "recipients"))
+    entry = replace(meter.entry(), charges=(replace(meter.charges()[0], cost=6 * 10**11),))
+    outcomes = [meter.ledger.commit(entry) for _ in range(2)]
+
+    assert outcomes[0].reached == outcomes[1].reached
+    assert told(outcomes[:1]) == [(50, 6 * 10**11), (60, 6 * 10**11)]
+    assert told([meter.send()]) == []
+
+
+def test_a_queue_id_that_comes_again_tells_nothing_of_the_last_one(meter: Any) -> None:
+    """Short ones do."""
+    meter.limit(quota(2, (50,)))
+    meter.send(queue_id="A", token="first")
+    second = meter.entry(queue_id="A", token="second")
+
+    assert told([meter.ledger.commit(second) for _ in range(2)]) == []
 
 
 def test_what_was_accepted_without_redis_is_told_of_with_the_next_message(meter: Any) -> None:

@@ -191,3 +191,30 @@ def test_numbers_as_large_as_the_policy_takes_are_exact(meter: Any, redis_server
 
     assert [type(meter.send()) for _ in range(2)] == [Granted, Exceeded]
     assert meter.used() == [most]
+
+
+@pytest.mark.parametrize("per", PERS)
+@pytest.mark.parametrize("days", [-400, -3, -1.1, 1.1, 40])
+def test_a_host_with_a_wrong_clock_has_limits(
+    meter: Any, redis_server: Any, eternal: Any, per: str, days: float
+) -> None:
+    """Of its own windows, which are kept for as long as it may be in them."""
+    meter.now += timedelta(days=days)
+    meter.limit(quota(2, per=per))
+
+    assert [type(meter.send()) for _ in range(4)] == [Granted, Granted, Exceeded, Exceeded]
+    assert meter.used() == [2]
+    (counter,) = redis_server.client.scan_iter("*:quota:*")
+    assert redis_server.client.ttl(counter) > 86_000
+    assert eternal(redis_server.client) == []
+
+
+def test_a_host_whose_clock_is_ahead_empties_no_index(meter: Any) -> None:
+    """What is too old goes by the clock of Redis."""
+    begun = meter.now
+    for _ in range(5):
+        meter.send()
+    meter.now += timedelta(days=40)
+    meter.send()
+
+    assert len(list(meter.ledger.recent(["acme"], begun - timedelta(hours=1)))) == 6

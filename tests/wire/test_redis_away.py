@@ -4,6 +4,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,7 +18,11 @@ MESSAGE = (("From", b"news@acme.example"), ("To", b"a@example.org"), ("Subject",
 
 def submit(daemon: Any, queue_id: str) -> bytes:
     """Submit a message, and return the letter of the verdict: `c`, or `y` for a reply."""
-    client = daemon.session()
+    return end(daemon.session(), queue_id)
+
+
+def end(client: Any, queue_id: str) -> bytes:
+    """Submit a message over an open session, and return the letter of the verdict."""
     assert client.mail()[0] == b"c"
     client.content(*MESSAGE)
     verdict: bytes = client.end(queue_id)[-1][0]
@@ -67,6 +72,33 @@ def test_what_is_lost_when_the_daemon_stops_in_an_outage_is_named(daemon: Any, r
     assert daemon.wait() == 0
 
     assert sorted(re.findall(r"(U\d): account=acme lost=record", daemon.log)) == ["U0", "U1", "U2"]
+
+
+@pytest.mark.parametrize("redis_is", ["back", "away"])
+def test_what_is_owed_when_the_daemon_stops_is_given_back_or_named(
+    daemon: Any, redis_server: Any, eventually: Eventually, redis_is: str
+) -> None:
+    """Put off by us and counted by Redis all the same: the client sends it again, and must not pay twice."""
+    daemon.configure(workers=1, redis_timeout_ms=250)
+    daemon.start()
+    sessions = [daemon.session() for _ in range(40)]
+    for n, client in enumerate(sessions):
+        assert end(client, f"A{n}") == b"c"
+    redis_server.process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(40) as clients:
+        told = list(clients.map(lambda n: end(sessions[n], f"B{n}"), range(40)))
+    assert set(told) == {b"y"}
+    if redis_is == "back":
+        redis_server.process.send_signal(signal.SIGCONT)
+        eventually(lambda: "redis is back" in daemon.log)
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0
+    redis_server.process.send_signal(signal.SIGCONT)
+
+    named = len(re.findall(r"B\d+: account=acme lost=release", daemon.log))
+    (counter,) = redis_server.client.scan_iter("*:quota:*")
+    used = int(redis_server.client.hget(counter, "used"))
+    assert (named, used) == (0, 40) if redis_is == "back" else named > 0
 
 
 def test_what_waits_when_the_daemon_stops_is_written_if_redis_is_back(daemon: Any, redis_server: Any) -> None:
@@ -123,10 +155,11 @@ def test_mistakes_are_told_at_once_and_where_they_are(daemon: Any) -> None:
     ("said", "warned"),
     [("{quota: accept}", 1), ("{quota: accept, record: accept}", 0), ("{record: accept}", 0), ("tempfail", 0)],
 )
-def test_half_an_acceptance_is_warned_of(daemon: Any, said: str, warned: int) -> None:
+def test_half_an_acceptance_is_warned_of(daemon: Any, eventually: Eventually, said: str, warned: int) -> None:
     """Without its record no message passes, whatever holds for its quota."""
     daemon.configure(on_unavailable=said)
     daemon.start()
+    eventually(lambda: "serving" in daemon.log)  # which comes next
 
     assert daemon.log.count("`on_unavailable: {quota: accept}` does nothing while `record` is `tempfail`") == warned
 

@@ -28,7 +28,7 @@ class Unavailable(Exception):
 
 
 class Disliked(Unavailable):
-    """Redis answers, and does not do what it was asked for: it dislikes a key of this one account."""
+    """Redis answers, and will never do what it was asked for: it dislikes a key of this one account."""
 
 
 class NotAsked(Unavailable):

@@ -1,22 +1,24 @@
 -- Count one message in every window it is charged to, store its record and index it: all of it or nothing.
 --
--- KEYS[1]      the message: hash of `token`, `record` and `charged`, a line a charge; expires
+-- KEYS[1]      the message: hash of `token`, `record`, `charged`, a line a charge, `resets`, the numbers of charges and
+--              of resets, and `reached`, as in the reply; expires
 -- KEYS[2]      the account's index: sorted set of queue IDs by the time they were received (Unix seconds); expires
 -- KEYS[3]      queue IDs of the messages with this Message-ID: sorted set as the index, of the last 100; expires
 -- KEYS[4]      the account's overrides: hash of a quota's name to `limit until`, in Unix seconds; expires
--- KEYS[5]      the account's counters that are in use: sorted set of their keys by when they expire; expires
+-- KEYS[5]      the account's counters that are in use: sorted set of their keys by when they expire, rates by a day
+--              after they are empty or later; expires
 -- KEYS[6]      what the account sent each day: hash of a date and `/messages` or `/recipients`; expires
 -- KEYS[7]      the idempotency key: hash of `token` and `queue_id` of the message that had it first, `at` (Unix
 --              seconds), `settled` once its client has been told, and `retries`; expires. KEYS[1] if there is none
--- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of `tat` and
---              `rest`; expires
+-- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of a rate's `tat`,
+--              `rest` and `pace`; and of `resets`, how often it was set to zero, if it was; expires
 -- ARGV[1]      token of this message, the same when the call is made again
 -- ARGV[2]      record, JSON
 -- ARGV[3]      seconds for which the record is kept
 -- ARGV[4]      queue ID
 -- ARGV[5]      when the message was received (Unix seconds)
 -- ARGV[6]      seconds for which the index keeps a queue ID: no record of the account is kept for longer
--- ARGV[7]      1 if limits hold, 0 if the message is accepted already
+-- ARGV[7]      1 if limits hold, 0 if the message is accepted already: Redis was away, or its reply never came
 -- ARGV[8]      seconds for which an idempotency key is known, 0 if there is none
 -- ARGV[9, 10]  date of the message, and the first date of which KEYS[6] still tells
 -- ARGV[11, 12] messages and recipients to add to it
@@ -24,11 +26,13 @@
 --              is the limit; thresholds in percent, ascending, with blanks; the quota's name
 --
 -- Reply: {1, {used...}, {limit...}, {n, threshold, used, limit, ...}}  granted: what each window holds now and may hold,
---                             0 used of a rate, and thresholds reached; all empty if this very call was made before
+--                             0 used of a rate, and thresholds reached; of a call that was made before these alone
 --        {0, n, used, limit}  refused: the n-th window has no room; of a rate `used` are the milliseconds to wait
 --        {2, queue-ID}        not counted: another message had the idempotency key, and its client was told 250
 --        {3, seconds}         refused: another message has it, and what became of that one is not known for as long
 --        {-1}                 refused: release.lua was here before us
+--
+-- A counter of a window that is past by Redis' clock is kept for a day, but for messages that are accepted already.
 --
 -- Nothing else runs in Redis meanwhile: what was read is still so when it is added to.
 
@@ -38,22 +42,49 @@ local RETRIES = 20     -- that are recorded, or a client could fill Redis withou
 local charges = #KEYS - COUNTERS
 local function argument(n, offset) return ARGV[CHARGES + PER_CHARGE * (n - 1) + offset] end
 
-local seen = redis.call('HMGET', KEYS[1], 'token', 'released', 'duplicate_of')
+local DAY = 86400
+local SPAN = 600       -- seconds; a rate's place in KEYS[5] is put right once in them, not with each message
+local limited = ARGV[7] == '1'
+local time = redis.call('TIME')
+local now = tonumber(time[1])
+local micros = now * 1000000 + tonumber(time[2])
+
+local seen = redis.call('HMGET', KEYS[1], 'token', 'released', 'duplicate_of', 'reached')
 if seen[2] == ARGV[1] then
   return {-1}
 end
-if seen[1] == ARGV[1] then
-  return seen[3] and {2, seen[3]} or {1, {}, {}, {}}
+if seen[1] == ARGV[1] and limited then
+  local reached = {}
+  for number in string.gmatch(seen[4] or '', '%d+') do
+    reached[#reached + 1] = tonumber(number)
+  end
+  return seen[3] and {2, seen[3]} or {1, {}, {}, reached}
+end
+if seen[1] == ARGV[1] and not seen[3] then
+  -- Counted by the call whose reply never came; a duplicate was not, and has been delivered.
+  redis.call('HSET', KEYS[1], 'record', ARGV[2])
+  -- As in release.lua: the next message tells what nobody has heard of.
+  for n, threshold in string.gmatch(seen[4] or '', '(%d+) (%d+) %d+ %d+') do
+    local key = KEYS[COUNTERS + n]
+    if tonumber(redis.call('HGET', key, 'told') or 0) >= tonumber(threshold) then
+      redis.call('HSET', key, 'told', threshold - 1)
+    end
+  end
+  if ARGV[8] ~= '0' and redis.call('HGET', KEYS[7], 'token') == ARGV[1] then
+    redis.call('HSET', KEYS[7], 'settled', 1)
+  end
+  return {1, {}, {}, {}}
 end
 
 local function store(name, value)
   -- HSET before HDEL: Redis looks at its memory when a script first writes, and deleting is always allowed.
   redis.call('HSET', KEYS[1], 'token', ARGV[1], 'record', ARGV[2])
-  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of', 'charged')  -- of another message, where queue IDs come again
+  -- What is of another message, where queue IDs come again.
+  redis.call('HDEL', KEYS[1], 'released', 'duplicate_of', 'charged', 'resets', 'reached')
   redis.call('HSET', KEYS[1], name, value)
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
-  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[5] - ARGV[6])
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now - ARGV[6])
   redis.call('EXPIRE', KEYS[2], ARGV[6])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
   redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -101)
@@ -62,15 +93,11 @@ local function store(name, value)
   end
 end
 
-local time = redis.call('TIME')
-local now = tonumber(time[1])
-local micros = now * 1000000 + tonumber(time[2])
-
 local first = {}
 if ARGV[8] ~= '0' then
   first = redis.call('HMGET', KEYS[7], 'queue_id', 'settled', 'at')
 end
-if first[1] and ARGV[7] == '1' then
+if first[1] and limited then
   local left = UNSETTLED - (now - tonumber(first[3]))
   if first[2] then
     if redis.call('HINCRBY', KEYS[7], 'retries', 1) <= RETRIES then
@@ -94,72 +121,99 @@ if redis.call('EXISTS', KEYS[4]) == 1 then
   end
 end
 
-local used, told, limits, tats = {}, {}, {}, {}
+local used, told, limits, tats, resets = {}, {}, {}, {}, {}
+local function note(n, number)
+  if number then
+    resets[#resets + 1] = n .. ' ' .. number
+  end
+end
 for n = 1, charges do
   local limit, cost = overrides[argument(n, 5)] or tonumber(argument(n, 1)), tonumber(argument(n, 2))
   limits[n] = limit
   if argument(n, 0) == 'rate' then
     -- Generic cell rate algorithm: `tat` is when the next message would be due at an even pace, in microseconds and
-    -- `rest` parts of one, of which there are `limit`: whole numbers, for what is rounded adds up.
-    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest')
-    local tat, rest, pace = tonumber(kept[1] or 0), tonumber(kept[2] or 0), math.max(limit, 1)
-    if tat < micros then
-      tat, rest = micros, 0
-    end
-    rest = rest + cost * 1000000
-    tat, rest = tat + math.floor(rest / pace), rest % pace
+    -- `rest` parts of one, of which there are `pace`: whole numbers, for what is rounded adds up. What is used is
+    -- counted in millionths of a message, so that it is the same at another pace.
+    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest', 'pace', 'resets')
+    note(n, kept[4])
+    local pace = math.max(limit, 1)
+    local taken = (tonumber(kept[1] or 0) - micros) * tonumber(kept[3] or pace) + tonumber(kept[2] or 0)
+    taken = math.max(taken, 0) + cost * 1000000
+    local tat, rest = micros + math.floor(taken / pace), taken % pace
     local burst = tonumber(argument(n, 3))
     local wait = tat - micros - math.floor((burst > 0 and burst or limit) * 1000000 / pace)
     if limit == 0 then
       wait = 60000000  -- nothing passes until the override ends
     end
-    if ARGV[7] == '1' and wait > 0 then
+    if limited and wait > 0 then
       return {0, n, math.ceil(wait / 1000), limit}
     end
-    tats[n] = {tat, rest}
+    tats[n] = {tat, rest, pace, tonumber(kept[1] or 0)}
   else
-    local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told')
+    local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told', 'resets')
+    note(n, counter[3])
     used[n], told[n] = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
-    if ARGV[7] == '1' and used[n] + cost > limit then
+    if limited and used[n] + cost > limit then
       return {0, n, used[n], limit}
     end
   end
 end
 
-local reached, charged = {}, {}
+local function list(key, till)
+  redis.call('ZADD', KEYS[5], till, key)
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+  if redis.call('TTL', KEYS[5]) < till - now then
+    redis.call('EXPIREAT', KEYS[5], till)
+  end
+end
+
+local reached, noted, charged = {}, {}, {}
 for n = 1, charges do
   charged[n] = table.concat({argument(n, 5), argument(n, 0), argument(n, 2), string.format('%.0f', limits[n])}, ' ')
 end
 store('charged', table.concat(charged, '\n'))
+if resets[1] then
+  redis.call('HSET', KEYS[1], 'resets', table.concat(resets, ' '))
+end
 for n = 1, charges do
   local key, cost = KEYS[COUNTERS + n], tonumber(argument(n, 2))
   if tats[n] then
-    redis.call('HSET', key, 'tat', string.format('%.0f', tats[n][1]), 'rest', string.format('%.0f', tats[n][2]))
+    local tat, rest, pace, before = unpack(tats[n])
+    redis.call('HSET', key, 'tat', string.format('%.0f', tat), 'rest', string.format('%.0f', rest),
+      'pace', string.format('%.0f', pace))
     -- A minute more than it tells of, for clocks that are put right.
-    redis.call('PEXPIRE', key, string.format('%.0f', (tats[n][1] - micros) / 1000 + 60000))
+    redis.call('PEXPIRE', key, string.format('%.0f', (tat - micros) / 1000 + 60000))
+    local span = math.floor(tat / 1000000 / SPAN)
+    if span > math.floor(before / 1000000 / SPAN) then
+      list(key, (span + 2) * SPAN + DAY)
+    end
     used[n] = 0
   else
-    local before = used[n]
+    local before, expiry = used[n], tonumber(argument(n, 3))
+    if limited then
+      expiry = math.max(expiry, now + DAY)  -- else a host whose clock is behind would have no limits
+    end
     used[n] = redis.call('HINCRBY', key, 'used', cost)
     if before == 0 then
-      redis.call('ZADD', KEYS[5], argument(n, 3), key)
-      redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
-      if redis.call('TTL', KEYS[5]) < tonumber(argument(n, 3)) - now then
-        redis.call('EXPIREAT', KEYS[5], argument(n, 3))
-      end
+      list(key, expiry)
     end
     -- What was accepted without us is told of with the next message.
-    for threshold in string.gmatch(ARGV[7] == '1' and argument(n, 4) or '', '%d+') do
+    for threshold in string.gmatch(limited and argument(n, 4) or '', '%d+') do
       threshold = tonumber(threshold)
       if threshold > told[n] and used[n] * 100 >= threshold * limits[n] then
         redis.call('HSET', key, 'told', threshold)
         for _, value in ipairs({n, threshold, used[n], limits[n]}) do
           reached[#reached + 1] = value
+          noted[#noted + 1] = string.format('%.0f', value)
         end
       end
     end
-    redis.call('EXPIREAT', key, argument(n, 3))  -- last, for it deletes the counter of a window long past
+    redis.call('EXPIREAT', key, expiry)  -- last, for it deletes the counter of a window long past
   end
+end
+
+if reached[1] then
+  redis.call('HSET', KEYS[1], 'reached', table.concat(noted, ' '))
 end
 
 if ARGV[11] ~= '0' then
@@ -174,10 +228,10 @@ if ARGV[11] ~= '0' then
     end
   end
 end
-if ARGV[8] ~= '0' and (ARGV[7] == '1' or not first[1]) then
+if ARGV[8] ~= '0' and (limited or not first[1]) then
   redis.call('DEL', KEYS[7])
   redis.call('HSET', KEYS[7], 'token', ARGV[1], 'queue_id', ARGV[4], 'at', now)
-  if ARGV[7] ~= '1' then
+  if not limited then
     redis.call('HSET', KEYS[7], 'settled', 1)
   end
   redis.call('EXPIRE', KEYS[7], ARGV[8])

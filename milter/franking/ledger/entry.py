@@ -32,6 +32,8 @@ class Entry:
     idempotency_key: str = ""
     limited: bool = True
     """Whether limits hold; they do not for a message that is accepted already."""
+    heard: bool = False
+    """Whether the reply to its commit came, so that what it reached is told of."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ class Entry:
     @property
     def to_release(self) -> list[str | int]:
         """Return the arguments of release.lua."""
-        return [self.token, DAY, self.record.queue_id, self.day, *self._tallied]
+        return [self.token, DAY, self.record.queue_id, self.day, *self._tallied, int(self.heard)]
 
     @property
     def _tallied(self) -> tuple[int, int]:

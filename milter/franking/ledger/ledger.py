@@ -21,7 +21,7 @@ from franking.ledger import keys, recent
 from franking.ledger.backlog import PUT_OFF, Backlog, OnUnavailable
 from franking.ledger.breaker import Breaker, Disliked, NotAsked, Outage, Unavailable, Watch
 from franking.ledger.entry import Entry
-from franking.ledger.failures import is_outage, reason
+from franking.ledger.failures import is_outage, is_passing, reason
 from franking.ledger.reading import each
 from franking.ledger.records import records
 from franking.ledger.script import Script
@@ -42,6 +42,9 @@ MOST_OWED = 1000
 
 PAID_AT_ONCE = 20
 """Messages given back at most between two others."""
+
+PAYING_SECONDS = 3.0
+"""How long it may take at most to give back all, when no message waits for it."""
 
 PROBE_LIFE = 60
 """Seconds."""
@@ -191,7 +194,7 @@ class Ledger:
                 breaker.failed(reason(error))
                 raise Unavailable(reason(error)) from error
             breaker.succeeded()
-            raise Disliked(reason(error)) from error
+            raise (Unavailable if is_passing(error) else Disliked)(reason(error)) from error
         breaker.succeeded()
         return found
 
@@ -228,7 +231,7 @@ class Ledger:
     def release(self, outcome: Granted | Duplicate | Unmetered) -> None:
         """Give back a message that is not accepted after all: now if Redis answers, else when it does again."""
         self._backlog.withdraw(outcome.entry.token)
-        self._owed.append(outcome.entry)
+        self._owed.append(replace(outcome.entry, heard=not isinstance(outcome, Unmetered)))
         self._pay_back()
 
     def tend(self) -> None:
@@ -238,13 +241,19 @@ class Ledger:
                 self._probe(shard, breaker)
         self._settle()
         self._settle_keys()
-        self._pay_back()
+        self._pay_all()
 
     def close(self) -> list[Record]:
-        """Try once more to write what waits; return the records that are lost."""
+        """Try once more to write what waits and to give back what is `owed`; return the records that are lost."""
         self._settle()
         self._settle_keys()
+        self._pay_all()
         return [entry.record for entry in self._backlog.take()]
+
+    @property
+    def owed(self) -> list[Record]:
+        """The messages that were not accepted, and may be counted all the same until Redis takes their release."""
+        return [entry.record for entry in list(self._owed)]  # sessions add to it
 
     def _probe(self, shard: str, breaker: Breaker) -> None:
         key = keys.probe(self._asked[shard])
@@ -349,7 +358,7 @@ class Ledger:
             self._owed.append(owed)
 
     def _pay_back(self) -> None:
-        """Release what is owed; whatever Redis does not take stays owed."""
+        """Release some of what is owed, if no other thread does; whatever Redis does not take stays owed."""
         if not self._owed or not self._paying.acquire(blocking=False):
             return
         try:
@@ -357,6 +366,15 @@ class Ledger:
                 self._pay(owed)
         finally:
             self._paying.release()
+
+    def _pay_all(self) -> None:
+        """Release all that is owed, each once, as far as there is time."""
+        deadline = time.monotonic() + PAYING_SECONDS
+        with self._paying:
+            for _ in range(len(self._owed)):
+                if time.monotonic() > deadline:
+                    return
+                self._pay(self._owed.popleft())
 
 
 def _queue_id_within(message_id: str) -> str:

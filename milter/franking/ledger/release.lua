@@ -6,6 +6,7 @@
 -- ARGV[3]      queue ID
 -- ARGV[4]      date of the message
 -- ARGV[5, 6]   messages and recipients that were added to what the account sent that day
+-- ARGV[7]      1 if the reply to the commit came, and with it the thresholds that were reached
 --
 -- Reply: 1 if something was given back, 0 if there was nothing.
 
@@ -13,28 +14,38 @@ local COUNTERS = 7
 
 local function give_back(key, field, amount)
   if redis.call('HINCRBY', key, field, 0 - amount) < 0 then
-    redis.call('HSET', key, field, 0)  -- somebody has reset it meanwhile
+    redis.call('HSET', key, field, 0)  -- it was forgotten, and is counted anew
   end
 end
 
-local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged')
+local state = redis.call('HMGET', KEYS[1], 'token', 'duplicate_of', 'charged', 'reached', 'resets')
 local mine = state[1] == ARGV[1]
 if mine then
-  local n = 0
-  -- By what was charged, and by the limit that was in force.
+  local n, resets = 0, {}
+  for number, times in string.gmatch(state[5] or '', '(%d+) (%d+)') do
+    resets[tonumber(number)] = times
+  end
+  -- By what was charged, and at the pace that a rate is counted by now; what was set to zero since holds none of it.
   for kind, cost, limit in string.gmatch(state[3] or '', '%S+ (%l+) (%d+) (%d+)') do
     n = n + 1
     local key = KEYS[COUNTERS + n]
     cost, limit = tonumber(cost), math.max(tonumber(limit), 1)
-    if redis.call('EXISTS', key) == 1 then
+    if redis.call('EXISTS', key) == 1 and (redis.call('HGET', key, 'resets') or nil) == resets[n] then
       if kind == 'rate' then
-        local kept = redis.call('HMGET', key, 'tat', 'rest')
-        local rest = tonumber(kept[2] or 0) - cost * 1000000
-        local tat = tonumber(kept[1] or 0) + math.floor(rest / limit)
-        redis.call('HSET', key, 'tat', string.format('%.0f', tat), 'rest', string.format('%.0f', rest % limit))
+        local kept = redis.call('HMGET', key, 'tat', 'rest', 'pace')
+        local rest, pace = tonumber(kept[2] or 0) - cost * 1000000, tonumber(kept[3] or limit)
+        local tat = tonumber(kept[1] or 0) + math.floor(rest / pace)
+        redis.call('HSET', key, 'tat', string.format('%.0f', tat), 'rest', string.format('%.0f', rest % pace))
       else
         give_back(key, 'used', cost)
       end
+    end
+  end
+  -- The next message tells what nobody has heard of; what was told of meanwhile rather twice than never.
+  for number, threshold in string.gmatch(ARGV[7] ~= '1' and state[4] or '', '(%d+) (%d+) %d+ %d+') do
+    local key = KEYS[COUNTERS + number]
+    if tonumber(redis.call('HGET', key, 'told') or 0) >= tonumber(threshold) then
+      redis.call('HSET', key, 'told', threshold - 1)
     end
   end
   if not state[2] and ARGV[5] ~= '0' and redis.call('EXISTS', KEYS[6]) == 1 then

@@ -1,7 +1,7 @@
 -- Set counters to zero, and write down who did so and what they held: all of it or nothing.
 --
 -- KEYS[1]      what was changed by hand: stream, of the last 10000 changes and 400 days; expires
--- KEYS[n + 1]  the n-th counter: hash of `used` and `told`, the highest threshold, or a rate's
+-- KEYS[n + 1]  the n-th counter, as in commit.lua
 -- ARGV[1]      who
 -- ARGV[2..]    for each counter: the quota's name; the identity; `window` or `rate`; the limit of a rate
 --
@@ -15,11 +15,11 @@ local function argument(n, offset) return ARGV[4 * n - 2 + offset] end
 
 local held = {}
 for n = 1, #KEYS - 1 do
-  local state = redis.call('HMGET', KEYS[n + 1], 'used', 'tat')
+  local state = redis.call('HMGET', KEYS[n + 1], 'used', 'tat', 'pace')
   held[n] = tonumber(state[1] or 0)
   if argument(n, 2) == 'rate' then
-    local limit = math.max(1, tonumber(argument(n, 3)))
-    held[n] = math.max(0, math.ceil((tonumber(state[2] or 0) - micros) * limit / 1000000))
+    local pace = tonumber(state[3]) or math.max(1, tonumber(argument(n, 3)))
+    held[n] = math.max(0, math.ceil((tonumber(state[2] or 0) - micros) * pace / 1000000))
   end
 end
 
@@ -30,11 +30,8 @@ for n = 1, #held do
       'identity', argument(n, 1), 'old', string.format('%.0f', held[n]), 'old_until', '', 'new', '0', 'new_until', '')
     redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', (tonumber(time[1]) - 400 * DAY) * 1000))
     redis.call('EXPIRE', KEYS[1], 400 * DAY)
-    if argument(n, 2) == 'rate' then
-      redis.call('DEL', key)
-    else
-      redis.call('HSET', key, 'used', 0)
-    end
+    redis.call('HSET', key, argument(n, 2) == 'rate' and 'tat' or 'used', 0)
+    redis.call('HINCRBY', key, 'resets', 1)  -- a release of what was counted before gives nothing back
   end
   redis.call('HDEL', key, 'told')
 end

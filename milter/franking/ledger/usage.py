@@ -1,7 +1,6 @@
 """What of their quotas accounts have used, read and not touched.
 
-Counters of windows are found through the account's set of counters in use. Those of rates are in no set: they are read
-for the identities that the policy names.
+Those of each login, domain, stream or client are found through the account's set of counters in use.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -84,22 +83,19 @@ class Usage:
 
 
 def usages(
-    store: Store, policy: Policy, accounts: Iterable[Account], now: datetime
+    store: Store, _policy: Policy, accounts: Iterable[Account], now: datetime
 ) -> Iterator[tuple[Account, tuple[Usage, ...]]]:
     """Yield each of ``accounts`` with its quotas as they are ``now``, some accounts in memory at a time.
 
     Raises Unavailable.
     """
-    logins: dict[str, list[str]] = {}
-    for login, owner in policy.logins.items():
-        logins.setdefault(owner.name, []).append(login)
     remaining = iter(accounts)
     while some := list(islice(remaining, ACCOUNTS_AT_ONCE)):
         limits = overrides(store, [account.name for account in some], now)
         in_use = _in_use(store, [account.name for account in some if _scoped(account)], now)
         charges = {
             account.name: [
-                *_always_read(account, logins.get(account.name, []), now),
+                *_own(account, now),
                 *_charges(account, in_use.get(account.name, []), now),
             ]
             for account in some
@@ -158,7 +154,7 @@ def counters(
 ) -> dict[str, list[Counter]]:
     """Return what each of ``charges``, by account, finds counted, in the same order. Raises Unavailable."""
     names = [keys.counter(account, charge) for account, those in charges.items() for charge in those]
-    found = dict(each(store, names, lambda target, name: target.hmget(name, "used", "tat")))
+    found = dict(each(store, names, lambda target, name: target.hmget(name, "used", "tat", "pace")))
     counted: dict[str, list[Counter]] = {}
     for account, those in charges.items():
         for charge in those:
@@ -170,30 +166,28 @@ def counters(
 
 
 def _counter(charge: Charge, override: Override | None, found: list[Any], now: datetime) -> Counter:
-    used, tat = found
+    used, tat, pace = found
     if charge.quota.per != "second":
         return Counter(charge, int(used or 0), charge.window.resets)
     micros = max(0, int(tat or 0) - int(now.timestamp() * 1_000_000))
-    limit = max(1, in_force(charge.quota, override).limit)
+    pace = int(pace or max(1, in_force(charge.quota, override).limit))
     empty = (now + timedelta(microseconds=micros)).astimezone(charge.window.resets.tzinfo)
-    return Counter(charge, -(-micros * limit // 1_000_000), empty)
+    return Counter(charge, -(-micros * pace // 1_000_000), empty)
 
 
 def _scoped(account: Account) -> list[Quota]:
-    return [quota for quota in account.quotas if quota.of != "account" and quota.per != "second"]
+    return [quota for quota in account.quotas if quota.of != "account"]
 
 
-def _always_read(account: Account, logins: list[str], now: datetime) -> Iterator[Charge]:
-    """Yield what need not be looked for: the account's own, and the rates of whom the policy names."""
-    named = {"account": [""], "login": logins, "stream": [*account.streams], "domain": sorted(account.domains.exact)}
+def _own(account: Account, now: datetime) -> Iterator[Charge]:
+    """Yield what need not be looked for: the account's own."""
     for quota in account.quotas:
-        if quota.of == "account" or quota.per == "second":
-            for identity in named.get(quota.of, ()):
-                yield Charge(quota, window(quota.per, now, account.timezone.value), identity=identity)
+        if quota.of == "account":
+            yield Charge(quota, window(quota.per, now, account.timezone.value))
 
 
 def _charges(account: Account, names: list[str], now: datetime) -> Iterator[Charge]:
-    """Yield the windows among ``names`` that are the current ones of quotas of each login, domain, stream or client."""
+    """Yield those among ``names`` of rates and current windows of quotas of each login, domain, stream or client."""
     windows = {quota.per: window(quota.per, now, account.timezone.value) for quota in _scoped(account)}
     scoped = {(keys.quota_name(quota), windows[quota.per].name): quota for quota in _scoped(account)}
     for name in names:
@@ -203,7 +197,7 @@ def _charges(account: Account, names: list[str], now: datetime) -> Iterator[Char
 
 
 def _in_use(store: Store, accounts: list[str], now: datetime) -> dict[str, list[str]]:
-    """Return the names of counters whose windows have not ended, by account."""
+    """Return the names of rates, and of counters whose windows have not ended, by account."""
     earliest = int(now.timestamp()) + DAY - CLOCKS_DIFFER
     names, start = {keys.counters(account): account for account in accounts}, 0
     found: dict[str, list[str]] = {account: [] for account in accounts}
