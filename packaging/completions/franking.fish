@@ -153,7 +153,7 @@ complete -c franking -n '_shtab_franking_using quota set' -l config -xka "(__fis
 complete -c franking -n '_shtab_franking_using quota set' -l for -x -d 'how long: 90s, 30m, 2h or 7d'
 complete -c franking -n '_shtab_franking_using quota set' -l until -x -d 'when it ends: 2026-11-21T00:00, in the account'"'"'s time zone, or with a zone of its own'
 complete -c franking -n '_shtab_franking_using quota set' -l clear -d 'end it now; exit status 1 if there is none'
-complete -c franking -n '_shtab_franking_using quota; and test $_shtab_franking_npos -eq 0' -a reset -d 'Set to zero what is used of an account'"'"'s quotas, or of one of them, in the windows that are open now, for every login, domain, stream and client. Thresholds are told again. `franking audit` tells who did so. Exit status 1 if nothing was used.'
+complete -c franking -n '_shtab_franking_using quota; and test $_shtab_franking_npos -eq 0' -a reset -d 'Set to zero what is used of an account'"'"'s quotas, or of one of them, in the windows that are open when it is done, for every login, domain, stream and client that `franking quota show --json` lists. Thresholds are told again. `franking audit` tells who did so. Exit status 1 if nothing is listed as used.'
 complete -c franking -n '_shtab_franking_using quota reset' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using quota reset' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using quota reset' -l yes -d 'do not ask'

@@ -31,7 +31,7 @@ def test_a_quota_of_the_directory_is_shown_and_changed(config: str, capsys: Any)
     assert main(["quota", "show", "acme", "--config", config]) == 0
     assert "0 of 50" in capsys.readouterr().out
     assert main(["quota", "reset", "acme", "--yes", "--config", config]) == 1
-    assert "account acme has used nothing" in capsys.readouterr().err
+    assert "nothing is listed as used of messages/day" in capsys.readouterr().err
 
 
 def test_the_history_is_in_the_time_zone_of_the_directory(config: str, capsys: Any) -> None:
