@@ -130,7 +130,7 @@ complete -c franking -n '_shtab_franking_using message list' -l limit -x -d 'how
 complete -c franking -n '_shtab_franking_using message list' -l json -d 'print JSON, an object a line'
 complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a quota -d 'show or change what accounts have used of their quotas'
 complete -c franking -n '_shtab_franking_using quota' -s h -l help -d 'show this help message and exit'
-complete -c franking -n '_shtab_franking_using quota; and test $_shtab_franking_npos -eq 0' -a show -d 'Print what an account has used of each of its quotas, the limit, and when it resets; of a quota of each login, domain, stream or client, all that have used any. Without ACCOUNT, the accounts that have used anything in a window that is open now. Exit status 1 if there is nothing to print.'
+complete -c franking -n '_shtab_franking_using quota; and test $_shtab_franking_npos -eq 0' -a show -d 'Print what an account has used of each of its quotas, the limit, and when it resets; of a quota of each login, domain, stream or client, all that have used any; of a rate (`per: second`), those that are known. Without ACCOUNT, the accounts that have used anything in a window that is open now. Exit status 1 if there is nothing to print.'
 complete -c franking -n '_shtab_franking_using quota show' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using quota show' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using quota show' -l all -d 'every account of the policy'

@@ -143,10 +143,10 @@ def test_the_fullest_account_is_on_top(quotas: Any) -> None:
 
 def test_nobody_on_top_is_status_one(quotas: Any) -> None:
     """With a word to standard error."""
-    for by in ("percent", "messages"):
+    for by, told in (("percent", "no account is known to have used"), ("messages", "no account has used anything")):
         said = quotas.run("quota", "top", "--by", by)
         assert (said.status, said.out) == (1, "")
-        assert "no account has used anything" in said.err
+        assert told in said.err
 
 
 def test_history_has_every_day(quotas: Any) -> None:
@@ -433,6 +433,25 @@ def test_a_rate_is_reset(desk: Any) -> None:
     assert re.fullmatch(r"acme: messages/second: [12] -> 0\n", said.out)
     assert isinstance(desk.send("app"), Granted)
     assert isinstance(desk.send("app"), Granted)
+
+
+def test_who_may_not_be_listed_is_not_said_to_be_nobody(desk: Any) -> None:
+    """A rate of each client: what is in use of it need not be known, and then it is not denied."""
+    desk.policy(
+        "  acme: {domains: [acme.example], logins: {app: {}}, "
+        "quotas: [{messages: 1, per: second, burst: 20_000, of: client}, {messages: 9, per: day, of: domain}]}\n"
+    )
+    shown = desk.run("quota", "show", "acme")
+    assert shown.lines[1].endswith("1 a second, at most 20000 at once, each; no client is listed")
+    assert shown.lines[2].endswith("; no domain has used any")
+    for command in ("show", "top"):
+        assert "no account is known to have used anything of a quota" in desk.run("quota", command).err
+
+    said = desk.run("quota", "reset", "acme", "messages/second/client", "--yes")
+    assert (said.status, said.out) == (1, "")
+    assert said.err == (
+        "franking: account acme: nothing is listed as used of messages/second/client: nothing to reset\n"
+    )
 
 
 def test_redis_away_is_status_69(quotas: Any) -> None:

@@ -57,8 +57,9 @@ def _add_show(actions: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="print what is used of each quota",
         description="Print what an account has used of each of its quotas, the limit, and when it resets; of a quota "
-        "of each login, domain, stream or client, all that have used any. Without ACCOUNT, the accounts that have used "
-        "anything in a window that is open now. Exit status 1 if there is nothing to print.",
+        "of each login, domain, stream or client, all that have used any; of a rate (`per: second`), those that are "
+        "known. Without ACCOUNT, the accounts that have used anything in a window that is open now. Exit status 1 if "
+        "there is nothing to print.",
         epilog=SHOW_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -143,7 +144,10 @@ def run_show(options: argparse.Namespace) -> int:
     for number, (account, used) in enumerate(some, 1):  # noqa: B007  # how many there were
         print(account_as_text(account, used, now, bars))
     if not number:
-        print("franking: no account has used anything of a quota (--all prints them all the same)", file=sys.stderr)
+        print(
+            "franking: no account is known to have used anything of a quota (--all prints them all the same)",
+            file=sys.stderr,
+        )
     return 0 if number else 1
 
 
@@ -169,8 +173,9 @@ def run_top(options: argparse.Namespace) -> int:
         print("\n".join(lines))
     else:
         print(
-            "franking: no account has used anything"
-            + (" of a quota (--by messages counts without one)" if options.by == "percent" else " today"),
+            "franking: no account is known to have used anything of a quota (--by messages counts without one)"
+            if options.by == "percent"
+            else "franking: no account has used anything today",
             file=sys.stderr,
         )
     return 0 if as_json else 1

@@ -52,7 +52,7 @@ def _usage(usage: Usage, now: datetime, bars: Bars, width: int) -> Iterator[str]
             yield f"{label:<{width}}  {_counter(usage, counter, bars)}{_resets(usage, counter, now)}"
         else:
             each = usage.limit if usage.quota.per != "second" else f"{_pace(usage)},"
-            nobody = "" if usage.counters else f"; no {usage.quota.of} has used any"
+            nobody = "" if usage.counters else f"; {_nobody(usage.quota)}"
             yield f"{label:<{width}}  {each} each{_resets(usage, None, now)}{nobody}"
     if len(usage.counters) > NAMED:
         yield f"  and {len(usage.counters) - NAMED} more, which --json prints"
@@ -60,6 +60,11 @@ def _usage(usage: Usage, now: datetime, bars: Bars, width: int) -> Iterator[str]
         instead = f"{usage.limit} instead of {usage.quota.limit}"
         zone = usage.resets.tzinfo
         yield f"{'':<{width}}  override: {instead} until {until(usage.override.until.astimezone(zone), now)}"
+
+
+def _nobody(quota: Quota) -> str:
+    """Return what is said where no counter is known; of rates more may be in use than are known."""
+    return f"no {quota.of} is listed" if quota.per == "second" else f"no {quota.of} has used any"
 
 
 def _counter(usage: Usage, counter: Counter, bars: Bars) -> str:
