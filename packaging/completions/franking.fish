@@ -157,7 +157,7 @@ complete -c franking -n '_shtab_franking_using quota; and test $_shtab_franking_
 complete -c franking -n '_shtab_franking_using quota reset' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using quota reset' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using quota reset' -l yes -d 'do not ask'
-complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a audit -d 'Print what `franking quota set` and `franking quota reset` changed, by whom, and from what to what, the newest last; it is kept for 400 days. Exit status 1 if there is nothing.'
+complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a audit -d 'Print what `franking quota set` and `franking quota reset` changed, by whom, and from what to what, the newest last; it is kept for 400 days. Without ACCOUNT, of all accounts of the policy'"'"'s files: what was changed of others, in LDAP or no longer there, is printed only if they are named. Exit status 1 if there is nothing.'
 complete -c franking -n '_shtab_franking_using audit' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using audit' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'
 complete -c franking -n '_shtab_franking_using audit' -l since -x -d 'how far to go back: 90s, 30m, 1h, 7d or 2026-11-20T08:00 (default all that is kept)'

@@ -34,6 +34,17 @@ def test_a_quota_of_the_directory_is_shown_and_changed(config: str, capsys: Any)
     assert "nothing is listed as used of messages/day" in capsys.readouterr().err
 
 
+def test_a_change_of_an_account_in_the_directory_is_found_by_its_name(config: str, capsys: Any) -> None:
+    """Without one, only accounts of the policy's files are asked for, and it is said."""
+    main(["quota", "set", "acme", "messages/day", "500", "--for", "1h", "--config", config])
+    capsys.readouterr()
+
+    assert main(["audit", "--config", config]) == 1
+    assert "one in LDAP, or that has left them, is found by its name" in capsys.readouterr().err
+    assert main(["audit", "acme", "--config", config]) == 0
+    assert "set messages/day: 10000 -> 500 until " in capsys.readouterr().out
+
+
 def test_the_history_is_in_the_time_zone_of_the_directory(config: str, capsys: Any) -> None:
     """Exit status 1, since nothing was sent."""
     assert main(["quota", "history", "acme", "--json", "--config", config]) == 1
