@@ -8,6 +8,7 @@ that were taken at RCPT, each as often as it was given.
 from datetime import datetime
 
 from franking_policy.checks.from_domain import author
+from franking_policy.dialect.stream import selectable
 from franking_policy.domains import DomainError, to_ascii
 from franking_policy.message import Message
 from franking_policy.model import Account
@@ -23,9 +24,19 @@ def charges(account: Account, message: Message) -> tuple[Charge, ...]:
     return tuple(_charges(account, _identities(account, message), len(message.recipients), message.received))
 
 
-def charges_at_mail(account: Account, login: str, client_address: str, now: datetime) -> tuple[Charge, ...]:
-    """Return what any message of a login from a client costs at least, as far as MAIL tells."""
-    known = {"account": "", "login": login, "stream": account.stream, "client": client_identity(client_address)}
+def charges_at_mail(
+    account: Account, login: str, client_address: str, now: datetime, endpoint: str = ""
+) -> tuple[Charge, ...]:
+    """Return what any message of a login from a client costs at least, as far as MAIL tells.
+
+    Where the message may name its stream yet, none is charged; where one of them knows idempotency keys, nothing is,
+    for a retry costs nothing.
+    """
+    views = selectable(account, endpoint)
+    if any(view.idempotency.headers.value for view in views):
+        return ()
+    stream = account.stream if all(view.stream == account.stream for view in views) else ""
+    known = {"account": "", "login": login, "stream": stream, "client": client_identity(client_address)}
     return tuple(_charges(account, known, 1, now))
 
 

@@ -113,21 +113,22 @@ def desk(redis_server: Any, tmp_path: Path, capsys: "pytest.CaptureFixture[str]"
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Have a person sit at a terminal who types something."""
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have a person sit at a terminal who types something, after what happens ``meanwhile``."""
 
     class Typed:
-        def __init__(self, text: str) -> None:
-            self._text = text
+        def __init__(self, text: str, meanwhile: Callable[[], object]) -> None:
+            self._text, self._meanwhile = text, meanwhile
 
         def isatty(self) -> bool:
             return True
 
         def readline(self) -> str:
+            self._meanwhile()
             return self._text
 
-    def types(text: str) -> None:
-        monkeypatch.setattr(sys, "stdin", Typed(text))
+    def types(text: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+        monkeypatch.setattr(sys, "stdin", Typed(text, meanwhile))
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
 
     return types

@@ -82,8 +82,12 @@ def test_an_account_that_left_the_policy_is_found_by_name(quotas: Any) -> None:
     quotas.run("quota", "set", "one", "5", "--for", "1h")
     quotas.policy(POLICY.partition("  one:")[0])
 
-    assert quotas.run("audit").status == 1
+    assert quotas.run("audit").err == (
+        "franking: no change of an account in the policy's files is known "
+        "(one in LDAP, or that has left them, is found by its name)\n"
+    )
     assert len(quotas.run("audit", "one").lines) == 1
+    assert quotas.run("audit", "acme").err == "franking: no change of account acme is known\n"
     assert quotas.run("audit", "acmee").err == (
         "franking: no change of account acmee is known (did you mean `acme`?)\n"
     )

@@ -155,6 +155,17 @@ def test_a_page_after_nothing_is_wrong_usage(mail: Any) -> None:
     assert mail.run("message", "list", "--before", "Q1", "--account", "other").status == 1
 
 
+@pytest.mark.parametrize("arguments", [("show", "Q0"), ("list",)])
+@pytest.mark.parametrize("name", ["a\udcff", "a}b", ""])
+def test_an_account_has_the_name_of_one(mail: Any, arguments: tuple[str, ...], name: str) -> None:
+    """Octets that are no text, and what would end the braces of a key, are wrong usage."""
+    said = mail.run("message", *arguments, "--account", name)
+
+    assert (said.status, said.out) == (2, "")
+    assert "argument --account: " in said.err
+    assert " is not a name" in said.err
+
+
 def test_lines_are_for_people(mail: Any) -> None:
     """What is worth a look, and nothing that steers a terminal."""
     mail.send(

@@ -338,6 +338,65 @@ def test_a_reset_needs_a_yes(quotas: Any, terminal: Callable[[str], None]) -> No
     assert quotas.run("quota", "reset", "one", "--yes").status == 1
 
 
+def test_a_reset_is_of_the_windows_that_are_open_when_the_answer_comes(
+    desk: Any, terminal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of those that were when it was asked: one that has ended is nobody's any more."""
+    desk.policy("  one: {domains: [one.example], quotas: [{messages: 5, per: day}], logins: {one: {}}}\n")
+
+    class Clock(datetime):
+        """A clock that stands."""
+
+        back = timedelta(days=1)
+
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            """Return now, or the same time a day before."""
+            return datetime.now(tz) - cls.back
+
+    def the_day_ends() -> None:
+        Clock.back = timedelta()
+        for _ in range(5):
+            desk.send("one", sender="a@one.example")
+
+    monkeypatch.setattr("franking.cli.quota_change.datetime", Clock)
+    for _ in range(5):
+        desk.send("one", sender="a@one.example", now=Clock.now(UTC))
+    terminal("y\n", the_day_ends)
+    said = desk.run("quota", "reset", "one")
+
+    assert (said.status, said.out) == (0, "one: messages/day: 5 -> 0\n")
+    assert "  messages/day: 5\n" in said.err
+    assert "this is not what was shown" in said.err
+    assert isinstance(desk.send("one", sender="a@one.example"), Granted)
+
+
+def test_what_is_sent_while_a_reset_asks_is_reset_too(quotas: Any, terminal: Callable[..., None]) -> None:
+    """And it is said that it was not shown; nothing is said where nothing has changed."""
+    quotas.send("acme-app")
+    terminal("y\n", lambda: quotas.send("acme-news"))
+    said = quotas.run("quota", "reset", "acme", "recipients/month/login")
+
+    assert said.lines == [
+        "acme: recipients/month/login of acme-app: 1 -> 0",
+        "acme: recipients/month/login of acme-news: 1 -> 0",
+    ]
+    assert "this is not what was shown" in said.err
+    terminal("y\n")
+    assert "not what was shown" not in quotas.run("quota", "reset", "acme").err
+
+
+def test_somebody_else_may_have_reset_it_meanwhile(quotas: Any, terminal: Callable[..., None]) -> None:
+    """Then there is nothing left to do, which is status 1, and one change."""
+    quotas.send("one", sender="a@one.example")
+    terminal("y\n", lambda: quotas.run("quota", "reset", "one", "--yes"))
+    said = quotas.run("quota", "reset", "one")
+
+    assert (said.status, said.out) == (1, "")
+    assert said.err.endswith("account one has used nothing of messages/month: nothing to reset\n")
+    assert quotas.server.client.xlen(keys.audit("one")) == 1
+
+
 def test_after_a_reset_there_is_room_and_thresholds_are_told_again(quotas: Any) -> None:
     """Each once more; counters still expire."""
     reached = [quotas.send("one", sender="a@one.example").reached for _ in range(4)]
@@ -374,6 +433,24 @@ def test_a_rate_is_reset(desk: Any) -> None:
     assert re.fullmatch(r"acme: messages/second: [12] -> 0\n", said.out)
     assert isinstance(desk.send("app"), Granted)
     assert isinstance(desk.send("app"), Granted)
+
+
+def test_a_client_s_rate_is_shown_and_reset(desk: Any) -> None:
+    """Else a client whose burst is spent could be shut out for hours, and nobody could help it."""
+    desk.policy(
+        "  acme: {domains: [acme.example], logins: {app: {}}, "
+        "quotas: [{messages: 1, per: second, burst: 20_000, of: client}, {messages: 9, per: day, of: domain}]}\n"
+    )
+    nobody = desk.run("quota", "show", "acme").lines
+    desk.send("app", sender="a@acme.example")
+    shown = desk.run("quota", "show", "acme").lines
+    said = desk.run("quota", "reset", "acme", "messages/second/client", "--yes")
+    again = desk.run("quota", "reset", "acme", "messages/second/client", "--yes")
+
+    assert [line.rpartition("; ")[2] for line in nobody[1:3]] == ["no client has used any", "no domain has used any"]
+    assert any("192.0.2.7" in line and "1 of 20000" in line for line in shown)
+    assert (said.status, said.out) == (0, "acme: messages/second/client of 192.0.2.7: 1 -> 0\n")
+    assert again.err == "franking: account acme has used nothing of messages/second/client: nothing to reset\n"
 
 
 def test_redis_away_is_status_69(quotas: Any) -> None:

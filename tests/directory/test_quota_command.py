@@ -31,7 +31,18 @@ def test_a_quota_of_the_directory_is_shown_and_changed(config: str, capsys: Any)
     assert main(["quota", "show", "acme", "--config", config]) == 0
     assert "0 of 50" in capsys.readouterr().out
     assert main(["quota", "reset", "acme", "--yes", "--config", config]) == 1
-    assert "account acme has used nothing" in capsys.readouterr().err
+    assert "has used nothing of messages/day" in capsys.readouterr().err
+
+
+def test_a_change_of_an_account_in_the_directory_is_found_by_its_name(config: str, capsys: Any) -> None:
+    """Without one, only accounts of the policy's files are asked for, and it is said."""
+    main(["quota", "set", "acme", "messages/day", "500", "--for", "1h", "--config", config])
+    capsys.readouterr()
+
+    assert main(["audit", "--config", config]) == 1
+    assert "one in LDAP, or that has left them, is found by its name" in capsys.readouterr().err
+    assert main(["audit", "acme", "--config", config]) == 0
+    assert "set messages/day: 10000 -> 500 until " in capsys.readouterr().out
 
 
 def test_the_history_is_in_the_time_zone_of_the_directory(config: str, capsys: Any) -> None:

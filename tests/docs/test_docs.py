@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from franking.metrics import VERDICTS
 from franking_policy.load import load, load_directory
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,14 @@ def test_the_manual_s_example_is_a_policy() -> None:
     example = page.partition(".nf\n")[2].partition(".fi")[0].replace("\\-", "-")
 
     assert list(load([("synopsis", example.encode())]).logins) == ["acme-app", "acme-news"]
+
+
+def test_the_manual_has_every_verdict() -> None:
+    """Of log and metrics alike."""
+    page = (ROOT / "docs/man/franking-milter.8").read_text()
+
+    assert f"is {', '.join(VERDICTS[:-1])} or {VERDICTS[-1]}." in page
+    assert f'{{verdict="{"|".join(VERDICTS)}"}}' in page
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -79,7 +79,7 @@ def test_they_work_wherever_an_account_is(store: Store, messages: Any) -> None:
         assert set_override(store, account, quota, override, "me") == (True, None)
         assert isinstance(committed.commit("R", 2, account=account), Exceeded)
 
-    found = {account.name: one for account, (one,) in usages(store, POLICY, POLICY.accounts.values(), now)}
+    found = {account.name: one for account, (one,) in usages(store, POLICY.accounts.values(), now)}
     assert {account: (one.used, one.limit) for account, one in found.items()} == {
         account: (1, 1 if account in some else 2) for account in ACCOUNTS
     }
@@ -116,7 +116,7 @@ def test_nothing_that_they_write_is_for_ever(nodes: Any, messages: Any, eternal:
     store, now = connect(f"redis://127.0.0.1:{node.port}/0", 10), datetime.now(UTC)
     messages(Ledger(store)).commit("Q1", 2, account="account0")
     set_override(store, "account0", Quota(2, BUILT_IN), Override(9, now + timedelta(hours=1)), "me")
-    ((_, (usage,)),) = usages(store, POLICY, [POLICY.accounts["account0"]], now)
+    ((_, (usage,)),) = usages(store, [POLICY.accounts["account0"]], now)
     reset(store, "account0", [(one, 9) for one in usage.counters], "me")
 
     assert eternal(node.client) == []
@@ -152,7 +152,7 @@ class Clients:
 
     def usages(self) -> tuple[Usage, Usage]:
         """Return the rate of each client and that of the account."""
-        ((_, found),) = usages(self.store, RATES, [RATES.accounts["acme"]], datetime.now(UTC))
+        ((_, found),) = usages(self.store, [RATES.accounts["acme"]], datetime.now(UTC))
         return found[0], found[1]
 
     def names(self) -> list[tuple[str, int]]:

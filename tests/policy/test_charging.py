@@ -8,6 +8,7 @@ import pytest
 
 from franking_policy.charging import charges, charges_at_mail
 from franking_policy.decide import decide
+from franking_policy.dialect.stream import at_endpoint
 from franking_policy.load import load
 from franking_policy.message import Message
 from franking_policy.model import Account
@@ -183,3 +184,50 @@ def test_what_is_known_at_mail_is_counted_in_the_same_places_later(acme: Account
     late = charges(acme, replace(sent, recipients=("a@example.org",) * 4))
 
     assert all(any(one.same_counter(other) for other in late) for one in early)
+
+
+def at_mail(login: str, *settings: str, endpoint: str = "") -> list[tuple[str, str]]:
+    """Return whom a message of ``login`` is charged to at MAIL, in an account with a quota of each stream."""
+    lines = "".join(f"    {line}\n" for line in ("domains: [acme.example]", *QUOTAS_AND_LOGINS, *settings))
+    account = load([("acme.yaml", f"version: 1\naccounts:\n  acme:\n{lines}".encode())]).logins[login]
+    seen, _ = at_endpoint(account, endpoint)
+    return [
+        (one.quota.of, one.identity)
+        for one in charges_at_mail(seen, login, "", datetime(2026, 11, 20, 10, tzinfo=UTC), endpoint)
+    ]
+
+
+QUOTAS_AND_LOGINS = (
+    "quotas: [{messages: 9, per: day}, {messages: 4, per: day, of: stream}]",
+    "logins: {app: {}, letters: {stream: main}}",
+)
+TWO = "streams: {main: {}, news: {endpoints: [bulk]}}"
+BY_FIELD = "stream_selection: {headers: [X-Stream], default: main}"
+
+
+@pytest.mark.parametrize(
+    ("login", "settings", "endpoint", "stream"),
+    [
+        ("app", (TWO, BY_FIELD), "", ""),
+        ("app", (TWO, "stream_selection: {default: main}"), "", "main"),
+        ("app", (TWO, BY_FIELD), "bulk", "news"),
+        ("letters", (TWO, BY_FIELD), "", "main"),
+        ("app", ("streams: {main: {}, back: {type: inbound}}", BY_FIELD), "", "main"),
+    ],
+)
+def test_no_stream_is_charged_at_mail_while_the_message_may_name_another(
+    login: str, settings: tuple[str, ...], endpoint: str, stream: str
+) -> None:
+    """One that is full would hold up the others."""
+    assert at_mail(login, *settings, endpoint=endpoint) == [("account", ""), *([("stream", stream)] if stream else [])]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "charged"),
+    [("", []), ("bulk", []), ("plain", [("account", ""), ("stream", "main")])],
+)
+def test_nothing_is_charged_at_mail_while_a_key_may_come(endpoint: str, charged: list[tuple[str, str]]) -> None:
+    """On whichever stream keys are known: a retry that has one costs nothing."""
+    streams = "streams: {main: {endpoints: [plain]}, news: {endpoints: [bulk], idempotency: {headers: [X-Key]}}}"
+
+    assert at_mail("app", streams, BY_FIELD, endpoint=endpoint) == charged

@@ -30,7 +30,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="print who changed quotas by hand",
         description="Print what `franking quota set` and `franking quota reset` changed, by whom, and from what to "
-        "what, the newest last; it is kept for 400 days. Exit status 1 if there is nothing.",
+        "what, the newest last; it is kept for 400 days. Without ACCOUNT, of all accounts of the policy's files: what "
+        "was changed of others, in LDAP or no longer there, is printed only if they are named. Exit status 1 if "
+        "there is nothing.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -39,7 +41,7 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         metavar="ACCOUNT",
         nargs="?",
         type=account_name,
-        help="this one; it need not be in the policy any more",
+        help="this one; it may be in LDAP, or in the policy no more",
     )
     command.add_argument(
         "--since",
@@ -61,11 +63,15 @@ def run(options: argparse.Namespace) -> int:
     for number, change in enumerate(changes(connect(settings.redis, PATIENCE), accounts, since), 1):  # noqa: B007
         print(json.dumps(as_json(change)) if options.json else as_text(change, _zone(policy, change.account)))
     if not number:
-        unknown = options.account and options.account not in policy.accounts
-        hint = did_you_mean(options.account, policy.accounts) if unknown else ""
-        whose = f" of account {options.account}" if options.account else ""
-        print(f"franking: no change{whose} is known{hint}", file=sys.stderr)
+        print(f"franking: no change of {_nothing(policy, options.account)}", file=sys.stderr)
     return 0 if number else 1
+
+
+def _nothing(policy: Policy, account: str | None) -> str:
+    if not account:
+        return "an account in the policy's files is known (one in LDAP, or that has left them, is found by its name)"
+    hint = did_you_mean(account, policy.accounts) if account not in policy.accounts else ""
+    return f"account {account} is known{hint}"
 
 
 def _zone(policy: Policy, account: str | None) -> tzinfo:

@@ -8,6 +8,7 @@ from typing import Any
 
 from franking import config
 from franking.cli import message_list
+from franking.cli.accounts import account_name
 from franking.cli.patience import PATIENCE
 from franking.ledger import Ledger, connect
 from franking_policy.load import load_directory
@@ -36,7 +37,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     show.add_argument("name", metavar="QUEUE_ID|MESSAGE_ID", type=_name)
-    show.add_argument("--account", help="look there alone; it need not be in the policy any more")
+    show.add_argument(
+        "--account", metavar="NAME", type=account_name, help="look there alone; it need not be in the policy any more"
+    )
     show.add_argument("--json", action="store_true", help="print JSON, for a program")
     show.set_defaults(run=run_show)
     message_list.add_to(actions, common)

@@ -133,7 +133,7 @@ def run_show(options: argparse.Namespace) -> int:
     policy, store = _opened(options, options.account or "")
     accounts = [known_account(policy, options.account)] if options.account else list(policy.accounts.values())
     now, bars = datetime.now(UTC), bars_of(sys.stdout)
-    found = usages(store, policy, accounts, now)
+    found = usages(store, accounts, now)
     some = ((account, used) for account, used in found if options.account or options.all or _any(used))
     if options.json:
         shown_accounts = [account_as_json(account, used) for account, used in some]
@@ -188,7 +188,7 @@ class Fullest(NamedTuple):
 
 
 def _fullest(store: Store, policy: Policy, now: datetime) -> Iterator[Fullest]:
-    for account, used in usages(store, policy, policy.accounts.values(), now):
+    for account, used in usages(store, policy.accounts.values(), now):
         some = [
             Fullest(one.percent(one.used), one.used, account.name, -position, account, one)
             for position, one in enumerate(used)

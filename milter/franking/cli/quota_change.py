@@ -20,7 +20,7 @@ from franking.ledger.stores import Store
 from franking.ledger.usage import Counter, Override, usages
 from franking_policy.load import load_directory
 from franking_policy.model import Account, Policy
-from franking_policy.quotas import Quota
+from franking_policy.quotas import Charge, Quota
 from franking_policy.shapes import did_you_mean
 from franking_policy.shown import shown, visible
 
@@ -76,8 +76,8 @@ def add_to(actions: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="set to zero what is used of quotas",
         description="Set to zero what is used of an account's quotas, or of one of them, in the windows that are open "
-        "now, for every login, domain, stream and client. Thresholds are told again. `franking audit` tells who did "
-        "so. Exit status 1 if nothing was used.",
+        "when it is done, for every login, domain, stream and client. Thresholds are told again. `franking audit` "
+        "tells who did so. Exit status 1 if nothing was used.",
         epilog=RESET_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -178,19 +178,34 @@ def run_reset(options: argparse.Namespace) -> int:
     policy, store = _opened(options)
     account = known_account(policy, options.account)
     which = [_quota(account, options.quota)] if options.quota else list(account.quotas)
-    ((_, found),) = usages(store, policy, [account], datetime.now(UTC))
-    used = [
-        (counter, usage.limit) for usage in found if usage.quota in which for counter in usage.counters if counter.used
-    ]
+    used = _used(store, account, which)
+    if used and not options.yes:
+        if not _agreed(account, used):
+            print("franking: nothing was changed", file=sys.stderr)
+            return 2
+        seen, used = used, _used(store, account, which)  # the answer may have taken longer than a window
+        if used and _windows(seen) != _windows(used):
+            print("franking: windows have ended or mail was sent: this is not what was shown", file=sys.stderr)
     if not used:
-        print(f"franking: account {account.name} has used nothing: nothing to reset", file=sys.stderr)
+        names = ", ".join(map(words, which)) or "any quota"
+        print(f"franking: account {account.name} has used nothing of {names}: nothing to reset", file=sys.stderr)
         return 1
-    if not options.yes and not _agreed(account, used):
-        print("franking: nothing was changed", file=sys.stderr)
-        return 2
     for (counter, _), held in zip(used, reset(store, account.name, used, person()), strict=True):
         print(f"{account.name}: {_told(counter, held)} -> 0")
     return 0
+
+
+def _used(store: Store, account: Account, which: list[Quota]) -> list[tuple[Counter, int]]:
+    """Return the counters of ``which`` quotas that are not empty now, each with the limit that holds."""
+    ((_, found),) = usages(store, [account], datetime.now(UTC))
+    return [
+        (counter, usage.limit) for usage in found if usage.quota in which for counter in usage.counters if counter.used
+    ]
+
+
+def _windows(used: list[tuple[Counter, int]]) -> dict[Charge, int]:
+    """Return what each window holds; rates are left out, which change all the time."""
+    return {counter.charge: counter.used for counter, _ in used if counter.charge.quota.per != "second"}
 
 
 def _agreed(account: Account, used: list[tuple[Counter, int]]) -> bool:

@@ -13,7 +13,7 @@ from franking.ledger import keys
 from franking.ledger.entry import DAY
 from franking.ledger.reading import each
 from franking.ledger.stores import Store
-from franking_policy.model import Account, Policy
+from franking_policy.model import Account
 from franking_policy.quotas import Charge, Quota
 from franking_policy.windows import window
 
@@ -82,9 +82,7 @@ class Usage:
         return used * 100 // self.most if self.most else 100
 
 
-def usages(
-    store: Store, _policy: Policy, accounts: Iterable[Account], now: datetime
-) -> Iterator[tuple[Account, tuple[Usage, ...]]]:
+def usages(store: Store, accounts: Iterable[Account], now: datetime) -> Iterator[tuple[Account, tuple[Usage, ...]]]:
     """Yield each of ``accounts`` with its quotas as they are ``now``, some accounts in memory at a time.
 
     Raises Unavailable.
