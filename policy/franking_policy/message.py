@@ -20,6 +20,11 @@ class Field:
     value: bytes
 
     @property
+    def octets(self) -> int:
+        """Octets of name and value."""
+        return len(self.name) + len(self.value)
+
+    @property
     def longest_line(self) -> int:
         """Octets in the longest line of the field as it stands in the message, its name included."""
         first, *others = self.value.split(b"\n")

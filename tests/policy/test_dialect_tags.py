@@ -149,7 +149,7 @@ def test_any_fields_are_tags_or_faults(
 
 def test_a_million_faulty_tags_are_no_million_refusals(account: MakeAccount, message: MakeMessage) -> None:
     """Neither in the reply, nor in the log, nor in what is stored of a message that is discarded."""
-    many = ",".join(f"a;{n}" for n in range(200_000))
+    many = ",".join(f"a;{n}" for n in range(50_000))
     decision = decide(account("tags: {forbidden: ;}", "answer: {style: report}"), message(X_Tags=many))
 
     assert isinstance(decision, Discard)
