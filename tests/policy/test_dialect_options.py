@@ -130,7 +130,7 @@ REPLACE = "message_id: {action: replace, unless: [X-Keep-ID, X-Keep]}"
         *((REPLACE, [("X-Keep-ID", word)], OURS) for word in ("", " ", "false", "0", "keep", "true true", "true\0")),
         (REPLACE, [("X-Keep-ID", "true"), ("X-Keep", "yes")], OWN),
         (REPLACE, [("X-Keep-ID", "true"), ("X-Keep", "false")], OURS),
-        (REPLACE, [("X-Keep-ID", "true"), ("X-Keep-ID", "")], OURS),
+        (REPLACE, [("X-Keep-ID", "true"), ("X-Keep-ID", "")], OWN),
     ],
 )
 def test_message_id_is_kept_or_replaced(

@@ -1,10 +1,10 @@
 """Metadata: keys and values for the record, one a field behind a prefix, or several in one field.
 
-``X-PM-Metadata-color: blue`` with the prefix ``X-PM-Metadata-`` gives `color` the value `blue`; several stand in a
-JSON object, or in pairs such as ``campaign=spring, region=north``.
+``X-PM-Metadata-color: blue`` with the prefix ``X-PM-Metadata-`` gives `color` the value `blue`, and such a field that
+is empty says nothing; several stand in a JSON object, or in pairs such as ``campaign=spring, region=north``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
 
 from franking_policy.dialect.fault import MOST_FAULTS, Fault
@@ -15,30 +15,38 @@ from franking_policy.shown import shown
 
 Pair = tuple[str, str]
 
+MOST_READ = 100
+"""Pairs that a policy may allow at most: of any more it is enough to know that there are."""
+
 
 def metadata_of(message: Message, rules: Metadata) -> Mapping[str, str]:
-    """Return the metadata of ``message`` within the bounds of ``rules``; what does not parse is left out."""
-    found = list(read_metadata(message, rules)[0].items())[: rules.most.value]
-    return {key[: rules.longest_key.value]: value[: rules.longest_value.value] for key, value in found}
+    """Return the metadata of ``message`` within the bounds of ``rules``; what does not parse is left out.
+
+    A key that is there again has a number behind it, which does not count for its length.
+    """
+    numbers: dict[str, int] = {}
+    pairs = read_metadata(message, rules)[0][: rules.most.value]
+    return {_free(key[: rules.longest_key.value], numbers): value[: rules.longest_value.value] for key, value in pairs}
 
 
-def read_metadata(message: Message, rules: Metadata) -> tuple[dict[str, str], list[Fault]]:
+def read_metadata(message: Message, rules: Metadata) -> tuple[list[Pair], list[Fault]]:
     """Return the metadata of ``message``, in its order, and what is wrong with them: the first `MOST_FAULTS`.
 
-    Where there are as many faults, nothing behind the last of them is read.
+    Nothing is read behind the last of as many faults, nor behind the first pair of more than `MOST_READ`.
     """
     faults: list[Fault] = []
-    found: dict[str, str] = {}
-    numbers: dict[str, int] = {}
+    found: list[Pair] = []
+    keys: set[str] = set()
     for one in _pairs(message, rules) if rules.prefix.value or rules.headers.value else ():
         if isinstance(one, Fault):
             faults.append(one)
-        elif one[0].lower() in numbers and rules.duplicates.value == "refuse":
+        elif one[0].lower() in keys and rules.duplicates.value == "refuse":
             text = f"metadata key {shown(one[0])} is there twice: send it once"
             faults.append(Fault("several", text, "duplicates", one[0]))
         else:
-            found[_free(one[0], numbers)] = one[1]
-        if len(faults) == MOST_FAULTS:
+            found.append(one)
+            keys.add(one[0].lower())
+        if len(faults) == MOST_FAULTS or len(found) > MOST_READ:
             break
     return found, list(islice(chain(faults, faults_of_bounds(found, rules)), MOST_FAULTS))
 
@@ -57,12 +65,13 @@ def _free(key: str, numbers: dict[str, int]) -> str:
     return free
 
 
-def faults_of_bounds(found: Mapping[str, str], rules: Metadata) -> Iterator[Fault]:
+def faults_of_bounds(found: Collection[Pair], rules: Metadata) -> Iterator[Fault]:
     """Yield what is too many or too long in ``found``."""
     if len(found) > rules.most.value:
-        text = f"{len(found)} metadata keys: {rules.most.value} is the most, leave some out"
-        yield Fault("many", text, "most", str(len(found)))
-    for key, value in found.items():
+        count = f"more than {MOST_READ}" if len(found) > MOST_READ else str(len(found))
+        text = f"{count} metadata keys: {rules.most.value} is the most, leave some out"
+        yield Fault("many", text, "most", count)
+    for key, value in found:
         if len(key) > rules.longest_key.value:
             text = f"metadata key {shown(key)} has {len(key)} characters: {rules.longest_key.value} is the most"
             yield Fault("long", text, "longest_key", key)
@@ -84,9 +93,10 @@ def _pairs(message: Message, rules: Metadata) -> Iterator[Pair | Fault]:
             elif seen == 2 and counting == "refuse":
                 yield Fault("several", f"several {field.name} fields: send one", "repeated")
         elif prefix and name.startswith(prefix):
-            if key := field.name[len(prefix) :]:
-                yield key, field.text.strip()
-            else:
+            key, value = field.name[len(prefix) :], field.text.strip()
+            if key and value:
+                yield key, value
+            elif value:
                 yield Fault("malformed", f"{field.name} has no key behind it", "prefix")
 
 

@@ -1,7 +1,7 @@
 """Tags: one field or several, a list or a single tag each, or a member of a JSON object.
 
 ``X-Tags: welcome, trial`` gives `welcome` and `trial`. Values are decoded (RFC 2047) before they are split, blanks
-around a tag go, empty tags and repetitions too.
+around a tag go, empty tags and repetitions too. A field that is empty counts as absent, but for one of JSON.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from franking_policy.message import Field, Message
 from franking_policy.rules import Tags
 from franking_policy.shown import shown
 
-MOST_JUDGED = 1000
-"""Tags that are looked at one by one: more than that is too many by any policy."""
+MOST_READ = 1000
+"""Tags that a policy may allow at most: of any more it is enough to know that there are."""
 
 
 def tags_of(message: Message, rules: Tags) -> tuple[str, ...]:
@@ -23,16 +23,21 @@ def tags_of(message: Message, rules: Tags) -> tuple[str, ...]:
 
 
 def read_tags(message: Message, rules: Tags) -> tuple[tuple[str, ...], list[Fault]]:
-    """Return the tags of ``message``, in order, each once, and what is wrong with them: the first `MOST_FAULTS`."""
-    fields = [field for name in rules.headers.value for field in message.all(name)]
+    """Return the tags of ``message``, in order, each once, and what is wrong with them: the first `MOST_FAULTS`.
+
+    Of more than `MOST_READ` tags it is one more, and what is behind them is not read.
+    """
+    fields = [field for name in rules.headers.value for field in message.all(name) if _says_anything(field, rules)]
     if not fields:
         return (), []
     faults: list[Fault] = []
-    written: list[str] = []
+    found: dict[str, None] = {}
     for field in _counting(fields, rules, faults):
-        written += _list(field, rules, len(fields), faults)
-    tags = tuple(dict.fromkeys(tag for text in written if (tag := text.strip())))
-    of_tags = (fault for tag in tags[:MOST_JUDGED] for fault in faults_of_tag(tag, rules))
+        found |= dict.fromkeys(tag for text in _list(field, rules, len(fields), faults) if (tag := text.strip()))
+        if len(found) > MOST_READ or len(faults) >= MOST_FAULTS:
+            break
+    tags = tuple(islice(found, MOST_READ + 1))
+    of_tags = (fault for tag in tags[:MOST_READ] for fault in faults_of_tag(tag, rules))
     return tags, list(islice(chain(faults, of_tags), MOST_FAULTS))
 
 
@@ -44,6 +49,10 @@ def faults_of_tag(tag: str, rules: Tags) -> Iterator[Fault]:
     forbidden = rules.forbidden.value
     if forbidden and (found := next((char for char in tag[: rules.longest.value] if _forbidden(char, forbidden)), "")):
         yield Fault("forbidden", f"tag {shown(tag)} holds {_named(found)}: leave it out", "forbidden", tag)
+
+
+def _says_anything(field: Field, rules: Tags) -> bool:
+    return bool(field.value.strip() or rules.member.value)  # nothing is no JSON, and likely a mistake
 
 
 def _forbidden(char: str, forbidden: str) -> bool:
