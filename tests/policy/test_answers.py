@@ -279,3 +279,15 @@ def test_one_line_has_whole_faults_alone_and_says_how_many_more_there_are(
     left = len(decision.refusals) - sum(refusal.text in told for refusal in decision.refusals)
     assert 0 < left < len(decision.refusals)
     assert more == f"{left} more, reference 4jW7Ng5yYPzJTyM"
+
+
+@pytest.mark.parametrize("prefix", ["", "The given data was invalid."])
+@pytest.mark.parametrize("text", ["x" * 600, "%" * 600])
+def test_a_first_fault_that_is_too_long_for_the_line_hides_neither_count_nor_reference(prefix: str, text: str) -> None:
+    """It is clipped to what they leave."""
+    refusals = tuple(Refusal("tags", BUILT_IN, "5.6.0", words) for words in (text, "second", "third"))
+    (line,) = deferral_reply(refusals, prefix, "4jW7Ng5yYPzJTyM").lines
+
+    assert line.startswith(f"{prefix} {text[:50]}".strip())
+    assert line.endswith(f"{text[0]} ...,and 2 more, reference 4jW7Ng5yYPzJTyM")
+    assert 500 < len(f"450 4.7.1 {line}") + line.count("%") <= 510
