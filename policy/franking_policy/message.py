@@ -7,6 +7,7 @@ from functools import cached_property
 
 from franking_policy.addresses import Mailbox, parse_mailbox_list
 from franking_policy.encoded_words import decode
+from franking_policy.shown import clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Field:
     def text(self) -> str:
         """The value for a person: see `encoded_words.decode`."""
         return decode(self.value)
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of `text`, on one line, for a refusal that names it."""
+        return clipped(self.text.strip())
 
 
 @dataclass(frozen=True)

@@ -36,16 +36,16 @@ def _faults(message: Message, account: Account) -> Iterator[Fault]:
     if len(fields) > 1:
         names = " and ".join(field.name for field in fields[:3])
         text = f"{names}: send one of them only, for which one counts cannot be told (RFC 2369, 3)"
-        yield Fault("several", text)
+        yield Fault("several", text, seen=names)
     for field in fields[:3]:
         yield from _field_faults(field, account)
     posts = message.all(headers.LIST_UNSUBSCRIBE_POST)
     if len(posts) > 1 or any(post.value.strip() != headers.ONE_CLICK.encode() for post in posts):
         text = f"{headers.LIST_UNSUBSCRIBE_POST} must be one field that says `{headers.ONE_CLICK}` (RFC 8058, 3.1)"
-        yield Fault("malformed", text)
+        yield Fault("malformed", text, seen=posts[0].excerpt)
     elif posts and not any(_takes_one_click(field, account) for field in fields):
         text = f"{headers.LIST_UNSUBSCRIBE_POST} needs a List-Unsubscribe with exactly one https URI (RFC 8058, 3.1)"
-        yield Fault("malformed", text)
+        yield Fault("malformed", text, seen=posts[0].excerpt)
 
 
 def required(account: Account) -> bool:
@@ -70,4 +70,4 @@ def _field_faults(field: Field, account: Account) -> Iterator[Fault]:
     try:
         read_uris(field, account.unsubscribe)
     except ListFieldError as error:
-        yield Fault("malformed", f"{field.name} does not parse: {error}")
+        yield Fault("malformed", f"{field.name} does not parse: {error}", seen=field.excerpt)

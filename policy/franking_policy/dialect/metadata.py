@@ -11,7 +11,7 @@ from franking_policy.dialect.fault import MOST_FAULTS, Fault
 from franking_policy.dialect.json_object import NotAnObject, as_text, read_object
 from franking_policy.message import Field, Message
 from franking_policy.rules import Metadata
-from franking_policy.shown import shown
+from franking_policy.shown import clipped, shown
 
 Pair = tuple[str, str]
 
@@ -91,20 +91,20 @@ def _pairs(message: Message, rules: Metadata) -> Iterator[Pair | Fault]:
             if seen == 1 or counting == "all":
                 yield from (_object if rules.format.value == "json" else _listed)(field, rules)
             elif seen == 2 and counting == "refuse":
-                yield Fault("several", f"several {field.name} fields: send one", "repeated")
+                yield Fault("several", f"several {field.name} fields: send one", "repeated", field.name)
         elif prefix and name.startswith(prefix):
             key, value = field.name[len(prefix) :], field.text.strip()
             if key and value:
                 yield key, value
             elif value:
-                yield Fault("malformed", f"{field.name} has no key behind it", "prefix")
+                yield Fault("malformed", f"{field.name} has no key behind it", "prefix", field.name)
 
 
 def _object(field: Field, rules: Metadata) -> Iterator[Pair | Fault]:
     try:
         whole = read_object(field, "")
     except NotAnObject as error:
-        yield Fault("malformed", str(error), "format")
+        yield Fault("malformed", str(error), "format", field.excerpt)
         return
     for name in rules.refuse.value:
         if name in whole:
@@ -116,9 +116,9 @@ def _object(field: Field, rules: Metadata) -> Iterator[Pair | Fault]:
             if key.strip():
                 yield key, as_text(value)
             else:
-                yield Fault("malformed", f"{field.name} has a member whose name is empty", "format")
+                yield Fault("malformed", f"{field.name} has a member whose name is empty", "format", field.excerpt)
     elif found is not None:
-        yield Fault("malformed", f"`{rules.member.value}` in {field.name} is no object", "member")
+        yield Fault("malformed", f"`{rules.member.value}` in {field.name} is no object", "member", field.excerpt)
 
 
 def _listed(field: Field, _rules: Metadata) -> Iterator[Pair | Fault]:
@@ -127,4 +127,6 @@ def _listed(field: Field, _rules: Metadata) -> Iterator[Pair | Fault]:
         if key and sign:
             yield key, value
         elif pair.strip():
-            yield Fault("malformed", f"{shown(pair.strip())} in {field.name} is no `key=value`", "format")
+            yield Fault(
+                "malformed", f"{shown(pair.strip())} in {field.name} is no `key=value`", "format", clipped(pair.strip())
+            )

@@ -66,7 +66,7 @@ def _named(char: str) -> str:
 def _counting(fields: list[Field], rules: Tags, faults: list[Fault]) -> list[Field]:
     if len(fields) > 1 and rules.repeated.value == "refuse":
         names = " and ".join(dict.fromkeys(field.name for field in fields[:3]))
-        faults.append(Fault("several", f"{len(fields)} fields with tags ({names}): send one", "repeated"))
+        faults.append(Fault("several", f"{len(fields)} fields with tags ({names}): send one", "repeated", names))
     return fields[:1] if rules.repeated.value in ("first", "refuse") else fields
 
 
@@ -90,11 +90,11 @@ def _member(field: Field, rules: Tags, faults: list[Fault]) -> list[str]:
     try:
         found = read_object(field, rules.member.value)
     except NotAnObject as error:
-        faults.append(Fault("malformed", str(error), "member"))
+        faults.append(Fault("malformed", str(error), "member", field.excerpt))
         return []
     listed = [] if found is None else found if isinstance(found, list) else [found]
     if all(isinstance(one, str) and not isinstance(one, Number) for one in listed):
         return listed
     text = f"`{rules.member.value}` in {field.name} is neither a string nor an array of strings"
-    faults.append(Fault("malformed", text, "member"))
+    faults.append(Fault("malformed", text, "member", field.excerpt))
     return []
