@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from franking_policy.headers import MAX_FIELDS
+from franking_policy.headers import MAX_FIELDS, MAX_FIELDS_OCTETS
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 from franking_policy.verdict import Reply
@@ -29,6 +29,9 @@ class Transaction:
     refused_with: Reply | None = None
     """What was said to the last of them."""
     fields: list[Field] = field(default_factory=list)
+    """All of them, or as many as are enough to refuse the message for their number or length."""
+    fields_octets: int = 0
+    """Octets of `fields`."""
     size: int = len("\r\n")
     """Octets so far; the blank line behind the header section is there from the start."""
     queue_id: str = ""
@@ -41,8 +44,9 @@ class Transaction:
 
     def add_field(self, name: str, value: bytes) -> None:
         """Take in a header field; Postfix hands folded lines over with a bare LF, which is CRLF on the wire."""
-        if len(self.fields) <= MAX_FIELDS:  # one more is enough to refuse the message
+        if len(self.fields) <= MAX_FIELDS and self.fields_octets <= MAX_FIELDS_OCTETS:
             self.fields.append(Field(name, value))
+            self.fields_octets += self.fields[-1].octets
         self.size += len(name) + len(": ") + len(value) + value.count(b"\n") + len("\r\n")
 
     def message(self, received: datetime) -> Message:

@@ -23,5 +23,14 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """Faults by check; `account` is what MAIL is refused for, `quota` what a full quota is put off with."""
 
+NOTHING_SEEN = frozenset(
+    {
+        *("account", "account.pending", "account.suspended", "field_count"),
+        *("from_domain.missing", "to.missing", "subject.missing", "unsubscribe.missing"),
+        *("idempotency.several", "idempotency.malformed"),
+    }
+)
+"""Names of FAULTS whose text has nothing to put where it says `{seen}`."""
+
 FAULTS = frozenset(KINDS) | {f"{check}.{kind}" for check, kinds in KINDS.items() for kind in kinds}
 """All names: of checks, and of checks with a fault behind a dot."""

@@ -47,3 +47,6 @@ MAX_LINE = 998
 
 MAX_FIELDS = 500
 """Header fields of one message."""
+
+MAX_FIELDS_OCTETS = 500_000
+"""Octets of the names and values of all header fields of one message."""

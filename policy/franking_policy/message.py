@@ -7,6 +7,7 @@ from functools import cached_property
 
 from franking_policy.addresses import Mailbox, parse_mailbox_list
 from franking_policy.encoded_words import decode
+from franking_policy.shown import clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class Field:
     value: bytes
 
     @property
+    def octets(self) -> int:
+        """Octets of name and value."""
+        return len(self.name) + len(self.value)
+
+    @property
     def longest_line(self) -> int:
         """Octets in the longest line of the field as it stands in the message, its name included."""
         first, *others = self.value.split(b"\n")
@@ -29,6 +35,11 @@ class Field:
     def text(self) -> str:
         """The value for a person: see `encoded_words.decode`."""
         return decode(self.value)
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of `text`, on one line, for a refusal that names it."""
+        return clipped(self.text.strip())
 
 
 @dataclass(frozen=True)

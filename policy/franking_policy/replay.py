@@ -42,7 +42,8 @@ NEVER_JUDGED = ("quotas", "transactions_per_connection", "headers")
 """What else a policy says that is not looked at."""
 
 OF_LIMITS = re.compile(
-    r"Subject has |\S+ gives \d+ tags|tag .*( characters: |: leave it out$)|\d+ recipients: |recipient ", re.DOTALL
+    r"Subject has |\S+ gives (?:more than )?\d+ tags|tag .*( characters: |: leave it out$)|\d+ recipients: |recipient ",
+    re.DOTALL,
 )
 """How reports begin of what is judged anew: the limits may be others now.
 
@@ -87,7 +88,7 @@ def _judged(account: Account, record: Record, unread: tuple[str, ...]) -> Iterat
         for tag in record.tags:
             yield from (refusal_of(tags.NAME, account, fault) for fault in faults_of_tag(tag, account.tags))
     if metadata.NAME not in unread:
-        faults = faults_of_bounds(record.metadata, account.metadata)
+        faults = faults_of_bounds(record.metadata.items(), account.metadata)
         yield from (refusal_of(metadata.NAME, account, fault) for fault in faults)
     yield from size.judge(record.size, account)
     in_all = replace(account, recipients_per_message=rules.Limits(account.recipients_per_message.total))

@@ -187,15 +187,17 @@ def refusal_reply(refusals: tuple[Refusal, ...], queue_id: str) -> Reply:
 def deferral_reply(refusals: tuple[Refusal, ...], prefix: str, queue_id: str) -> Reply:
     """Return a reply of one line, 450, with ``prefix`` and as many whole ``refusals`` as it holds, joined by commas.
 
-    Where it does not hold them all, it says how many more there are, and the ``queue_id`` by which the log has them.
+    Where it does not hold them all, it says how many more there are, and the ``queue_id`` by which the log has them;
+    the first is there in any case, though it be clipped.
     """
     texts = [printable(refusal.published or refusal.text) for refusal in refusals]
     for count in range(len(texts), 0, -1):
-        more = [f"and {len(texts) - count} more, reference {queue_id}"] if count < len(texts) else []
-        line = " ".join([*([prefix] if prefix else []), ",".join([*texts[:count], *more])])
-        if _length(line) <= MAX_REPLY_LINE - len("450 4.7.1 \r\n"):
+        more = f",and {len(texts) - count} more, reference {queue_id}" if count < len(texts) else ""
+        line = " ".join([*([prefix] if prefix else []), ",".join(texts[:count])])
+        room = MAX_REPLY_LINE - len("450 4.7.1 \r\n") - _length(more)
+        if _length(line) <= room:
             break
-    return reply(450, "4.7.1", [line])
+    return reply(450, "4.7.1", [_clipped(line, room) + more])
 
 
 def answer_reply(refused: Refuse, queue_id: str) -> Reply:

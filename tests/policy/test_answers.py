@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from franking_policy.admit import admit, size_refusal
 from franking_policy.charging import charges_at_mail
 from franking_policy.decide import decide
-from franking_policy.faults import FAULTS
+from franking_policy.faults import FAULTS, NOTHING_SEEN
 from franking_policy.load import load
 from franking_policy.message import Message
 from franking_policy.model import Account
@@ -136,7 +136,9 @@ def test_what_is_not_enforced_discards_nothing(account: MakeAccount, message: Ma
             {"From": "a@evil.example"},
             "(a@evil.example) (a@evil.example)",
         ),
-        ("{from_domain.malformed: '({seen})'}", {"From": "a"}, "()"),
+        ("{from_domain.malformed: '({seen})'}", {"From": " a "}, "(a)"),
+        ("{from_domain.malformed: '({seen})'}", {"From": "\x1b" * 1000}, "(" + "\\x1b" * 60 + "...)"),
+        ("{from_domain.missing: '({seen})'}", {"From": None}, "()"),
         ("{from_domain: '{se nder} {0} {} {seen!r} %s %'}", {"From": "a"}, "{se nder} {0} {} {seen!r} %s %"),
         ("{tags.long: '{seen}'}", {"X-Tags": "grün\t\x1b[2J" + "x" * 1000}, "gr\\xfcn\\t\\x1b[2J" + "x" * 400),
         ("{tags.long: '{seen}'}", {"X-Tags": "=?utf-8?q?=0D=0A250_ok=00?=" + "x" * 1000}, "250 ok\\x00"),
@@ -245,18 +247,32 @@ FOUND: dict[str, tuple[str, dict[str, str | None]]] = {
 }
 
 
-@pytest.mark.parametrize("name", FOUND)
-def test_every_fault_can_be_given_a_text(account: MakeAccount, message: MakeMessage, name: str) -> None:
-    """Alone, or all of its check together."""
+def published_of(account: MakeAccount, message: MakeMessage, name: str, texts: str) -> list[str]:
+    """Return what the faults of FOUND's message for ``name`` are called by ``texts``."""
     settings, fields = FOUND[name]
     written = [settings] if settings[0] != "{" else [one for one in re.split(r", (?=\w+: {)", settings[1:-1]) if one]
     usual = {name: fields[name] for name in fields if name in ("From", "To", "Subject")}
     submitted = message(**usual, extra=[(name, value) for name, value in fields.items() if name not in usual])
+    decision = decide(account(texts, *written), submitted)
+    assert isinstance(decision, Refuse), decision
+    return [refusal.published for refusal in decision.refusals]
 
+
+@pytest.mark.parametrize("name", FOUND)
+def test_every_fault_can_be_given_a_text(account: MakeAccount, message: MakeMessage, name: str) -> None:
+    """Alone, or all of its check together."""
     for text in (name, name.partition(".")[0]):
-        decision = decide(account(f"texts: {{{text}: Mend it}}", *written), submitted)
-        assert isinstance(decision, Refuse), decision
-        assert [refusal.published for refusal in decision.refusals] == ["Mend it"]
+        assert published_of(account, message, name, f"texts: {{{text}: Mend it}}") == ["Mend it"]
+
+
+@pytest.mark.parametrize("name", sorted(FOUND.keys() - {"stream.conflict"}))
+def test_a_text_may_say_what_was_seen_of_every_fault_that_shows_anything(
+    account: MakeAccount, message: MakeMessage, name: str
+) -> None:
+    """All but those in which something is missing, or that say it all by their name; of two streams neither is told."""
+    (told,) = published_of(account, message, name, f"texts: {{{name}: '<{{seen}}>'}}")
+
+    assert (told == "<>") == (name in NOTHING_SEEN)
 
 
 def test_no_text_can_be_given_to_what_is_never_found() -> None:
@@ -279,3 +295,15 @@ def test_one_line_has_whole_faults_alone_and_says_how_many_more_there_are(
     left = len(decision.refusals) - sum(refusal.text in told for refusal in decision.refusals)
     assert 0 < left < len(decision.refusals)
     assert more == f"{left} more, reference 4jW7Ng5yYPzJTyM"
+
+
+@pytest.mark.parametrize("prefix", ["", "The given data was invalid."])
+@pytest.mark.parametrize("text", ["x" * 600, "%" * 600])
+def test_a_first_fault_that_is_too_long_for_the_line_hides_neither_count_nor_reference(prefix: str, text: str) -> None:
+    """It is clipped to what they leave."""
+    refusals = tuple(Refusal("tags", BUILT_IN, "5.6.0", words) for words in (text, "second", "third"))
+    (line,) = deferral_reply(refusals, prefix, "4jW7Ng5yYPzJTyM").lines
+
+    assert line.startswith(f"{prefix} {text[:50]}".strip())
+    assert line.endswith(f"{text[0]} ...,and 2 more, reference 4jW7Ng5yYPzJTyM")
+    assert 500 < len(f"450 4.7.1 {line}") + line.count("%") <= 510

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from franking_policy.decide import decide
 from franking_policy.dialect.fault import MOST_FAULTS
-from franking_policy.dialect.metadata import metadata_of, read_metadata
+from franking_policy.dialect.metadata import MOST_READ, metadata_of, read_metadata
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 from franking_policy.record import Record
 from franking_policy.rules import Metadata, built_in
+from franking_policy.source import PolicyError
 from franking_policy.verdict import Accept, Discard, Refuse
 
 MakeMessage = Callable[..., Message]
@@ -34,11 +35,16 @@ NUMBERED = "{prefix: X-Meta-, duplicates: number}"
     [
         ("{}", [("X-Meta-a", "1"), ("X-Vars", "{}")], {}),
         (PREFIX, [("X-Meta-Color", " blue "), ("x-META-size", "XL")], {"Color": "blue", "size": "XL"}),
-        (PREFIX, [("X-Meta-a", "")], {"a": ""}),
+        (PREFIX, [("X-Meta-a", ""), ("X-Meta-b", " \n "), ("X-Meta-", ""), ("X-Meta-a", "1")], {"a": "1"}),
         (PREFIX, [("X-Meta", "no prefix"), ("X-Metadata-a", "nor this")], {}),
         (PREFIX, [("X-Meta-a", "=?utf-8?q?gr=C3=BCn?="), ("X-Meta-b", b"gr\xfcn")], {"a": "grün", "b": "grün"}),
         (PREFIX, [("X-Meta-a", "one\n two")], {"a": "one two"}),
         (NUMBERED, [("X-Meta-a", "1"), ("X-Meta-A", "2"), ("X-Meta-a", "3")], {"a": "1", "A1": "2", "a2": "3"}),
+        (
+            "{prefix: X-Meta-, duplicates: number, longest_key: 3}",
+            [("X-Meta-abc", "1"), ("X-Meta-ABC", "2"), ("X-Meta-abc", "")],
+            {"abc": "1", "ABC1": "2"},
+        ),
         (NUMBERED, [("X-Meta-a1", "1"), ("X-Meta-a", "2"), ("X-Meta-a", "3")], {"a1": "1", "a": "2", "a2": "3"}),
         (NUMBERED, [("X-Meta-a", "1"), ("X-Meta-a", "2"), ("X-Meta-a1", "3")], {"a": "1", "a1": "2", "a11": "3"}),
         (JSON, [("X-Vars", '{"a": "b", "c": ""}')], {"a": "b", "c": ""}),
@@ -180,10 +186,10 @@ def test_any_fields_are_metadata_or_faults(
     found, faults = read_metadata(message, rules)
     kept = metadata_of(message, rules)
 
-    assert len({key.lower() for key in found}) == len(found)
+    assert duplicates == "number" or len({key.lower() for key, _ in found}) == len(found)
     assert len(faults) <= MOST_FAULTS
-    assert len(kept) <= 3
-    assert all(0 < len(key) <= 5 and len(value) <= 7 for key, value in kept.items())
+    assert len({key.lower() for key in kept}) == len(kept) == min(3, len(found))
+    assert all(0 < len(key) <= 6 and len(value) <= 7 for key, value in kept.items())
     assert json.loads(json.dumps(kept).encode()) == kept
     assert "".join([*kept, *kept.values()]).encode().decode() == "".join([*kept, *kept.values()])
 
@@ -210,6 +216,21 @@ def test_a_large_hostile_field_costs_little(rules: Metadata, value: str) -> None
     read_metadata(of([("X", value)]), rules)
 
     assert time.process_time() - begun < 1
+
+
+def test_what_is_beyond_the_most_of_any_policy_is_not_read(account: MakeAccount, message: MakeMessage) -> None:
+    """A client could write a hundred thousand; that they are too many is known with the hundred and first."""
+    with pytest.raises(PolicyError, match=rf"`most` must be a whole number from 0 to {MOST_READ}"):
+        account(f"metadata: {{most: {MOST_READ + 1}}}")
+    allowing = account(f"metadata: {{headers: [X-Vars], format: pairs, most: {MOST_READ}}}")
+    pairs = [f"k{n}=v" for n in range(MOST_READ + 1)]
+
+    assert isinstance(decide(allowing, message(X_Vars=",".join(pairs[:-1]))), Accept)
+    decision = decide(allowing, message(extra=[("X-Vars", ",".join(pairs)), ("X-Vars", "nonsense")] * 2))
+    assert isinstance(decision, Refuse)
+    assert [refusal.text for refusal in decision.refusals] == [
+        "more than 100 metadata keys: 100 is the most, leave some out"
+    ]
 
 
 @pytest.mark.parametrize("mode", ["report", "off"])

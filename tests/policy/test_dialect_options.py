@@ -130,7 +130,7 @@ REPLACE = "message_id: {action: replace, unless: [X-Keep-ID, X-Keep]}"
         *((REPLACE, [("X-Keep-ID", word)], OURS) for word in ("", " ", "false", "0", "keep", "true true", "true\0")),
         (REPLACE, [("X-Keep-ID", "true"), ("X-Keep", "yes")], OWN),
         (REPLACE, [("X-Keep-ID", "true"), ("X-Keep", "false")], OURS),
-        (REPLACE, [("X-Keep-ID", "true"), ("X-Keep-ID", "")], OURS),
+        (REPLACE, [("X-Keep-ID", "true"), ("X-Keep-ID", "")], OWN),
     ],
 )
 def test_message_id_is_kept_or_replaced(
@@ -199,6 +199,17 @@ POST = "List-Unsubscribe-Post"
         ("{required: always}", "main", [], "missing"),
         ("{required: always}", "main", [("List-Unsubscribe", URI)], {"List-Unsubscribe": URI}),
         ("{required: always}", "main", [("List-Unsubscribe", "")], "malformed"),
+        ("{required: always}", "main", [("X-List-Unsubscribe", " ")], "missing"),
+        ("{}", "main", [("X-List-Unsubscribe", "")], {}),
+        ("{}", "main", [("X-List-Unsubscribe", ""), ("x-list-unsubscribe", "=?utf-8?q?_?=")], {}),
+        ("{}", "main", [("X-List-Unsubscribe", ""), ("List-Unsubscribe", URI)], {"List-Unsubscribe": URI}),
+        (
+            "{headers: [X-Un, X-De], post: never}",
+            "main",
+            [("X-Un", ""), ("X-De", URI)],
+            {"List-Unsubscribe": URI},
+        ),
+        ("{headers: [List-Unsubscribe]}", "main", [("List-Unsubscribe", "")], {}),
         ("{required: never}", "news", [], {}),
         ("{headers: [X-Un, X-De]}", "main", [("X-Un", URI), ("X-De", URI)], "several"),
         ("{headers: [X-Un]}", "main", [("X-Un", URI), ("List-Unsubscribe", URI)], "several"),

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from franking_policy.decide import decide
 from franking_policy.dialect.fault import MOST_FAULTS
-from franking_policy.dialect.tags import read_tags
+from franking_policy.dialect.tags import MOST_READ, read_tags
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 from franking_policy.record import Record
 from franking_policy.rules import Tags, built_in
+from franking_policy.source import PolicyError
 from franking_policy.verdict import Accept, Discard, Refuse
 
 MakeMessage = Callable[..., Message]
@@ -48,6 +49,9 @@ JSON_MEMBER = "{headers: [X-Api], member: category, repeated: refuse}"
         ("{repeated: whole}", [("X-Tags", "a, b")], ("a", "b")),
         ("{repeated: whole}", [("X-Tags", "a, b"), ("X-Tags", "c")], ("a, b", "c")),
         ("{repeated: first}", [("X-Tags", "a, b"), ("X-Tags", "c")], ("a", "b")),
+        ("{repeated: whole}", [("X-Tags", "a, b"), ("X-Tags", "")], ("a", "b")),
+        ("{repeated: first}", [("X-Tags", " "), ("X-Tags", "a")], ("a",)),
+        ("{repeated: refuse}", [("X-Tags", ""), ("X-Tags", "a")], ("a",)),
         ("{headers: [X-A, X-B], repeated: first}", [("X-B", "2"), ("X-A", "1")], ("1",)),
         ("{headers: [X-Tags, x-TAGS], repeated: whole}", [("X-Tags", "a, b")], ("a", "b")),
         ("{}", [("X-Tags", "=?utf-8?q?gr=C3=BCn?=, gelb")], ("grün", "gelb")),
@@ -149,7 +153,7 @@ def test_any_fields_are_tags_or_faults(
 
 def test_a_million_faulty_tags_are_no_million_refusals(account: MakeAccount, message: MakeMessage) -> None:
     """Neither in the reply, nor in the log, nor in what is stored of a message that is discarded."""
-    many = ",".join(f"a;{n}" for n in range(200_000))
+    many = ",".join(f"a;{n}" for n in range(50_000))
     decision = decide(account("tags: {forbidden: ;}", "answer: {style: report}"), message(X_Tags=many))
 
     assert isinstance(decision, Discard)
@@ -157,3 +161,18 @@ def test_a_million_faulty_tags_are_no_million_refusals(account: MakeAccount, mes
     stored = json.dumps(decision.record.to_json())
     assert len(stored) < 50_000
     assert Record.from_json(json.loads(stored)) == decision.record
+
+
+def test_what_is_beyond_the_most_of_any_policy_is_not_read(account: MakeAccount, message: MakeMessage) -> None:
+    """A client could write a hundred thousand; that they are too many is known with the thousand and first."""
+    with pytest.raises(PolicyError, match=rf"`tags_per_message` must be a whole number from 0 to {MOST_READ}"):
+        account(f"tags_per_message: {MOST_READ + 1}")
+    allowing = account(f"tags_per_message: {MOST_READ}", "tags: {forbidden: ;}")
+    tags = [f"t{n}" for n in range(MOST_READ + 1)]
+
+    assert isinstance(decide(allowing, message(X_Tags=",".join(tags[:-1]))), Accept)
+    decision = decide(allowing, message(extra=[("X-Tags", ",".join(tags)), ("X-Tags", "a;b")] * 2))
+    assert isinstance(decision, Refuse)
+    assert [refusal.text for refusal in decision.refusals] == [
+        "X-Tags gives more than 1000 tags: 1000 is the most, leave some out"
+    ]

@@ -240,6 +240,16 @@ def test_a_bomb_of_fields_is_refused(daemon: Any) -> None:
     assert client.end()[-1][1].startswith(b"550-5.6.0 more than 500 header fields: leave some out")
 
 
+def test_a_header_section_of_many_megabytes_is_refused(daemon: Any) -> None:
+    """What is beyond the limit is counted, not kept, and costs no reading."""
+    daemon.start()
+    client = daemon.session()
+    client.mail()
+    client.content(*MESSAGE, *[("X-Tags", b"a," * 30_000)] * 490)
+
+    assert b"550-5.6.0 more than 500000 octets of header fields: shorten them" in client.end()[-1][1]
+
+
 def pairs(line: str) -> list[tuple[str, str]]:
     """Return names and values of a log line, as a program would read it."""
     return re.findall(r' (\w+)=("(?:\\.|[^"\\])*"|\S*)', line)

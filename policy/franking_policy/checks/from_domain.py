@@ -39,7 +39,7 @@ def check(message: Message, account: Account) -> Iterator[Refusal]:
     if len(fields) != 1:
         fault: Fault | None = _wrong_count(len(fields))
     else:
-        fault = _line_fault(fields[0]) or _authors_fault(lambda: message.authors, account)
+        fault = _line_fault(fields[0]) or _authors_fault(fields[0], lambda: message.authors, account)
     if fault:
         yield _refusal(fault, account)
 
@@ -59,7 +59,8 @@ def judge_author(address: str, account: Account) -> Iterator[Refusal]:
     """Yield a refusal unless ``address``, as `author` returned it, is in a verified domain."""
     fault: Fault | None = Fault("malformed", UNREADABLE)
     if address:
-        fault = _authors_fault(lambda: tuple(parse_mailbox_list(address.encode())), account)
+        field = Field("From", address.encode())
+        fault = _authors_fault(field, lambda: parse_mailbox_list(field.value), account)
     if fault:
         yield _refusal(fault, account)
 
@@ -71,7 +72,7 @@ def _refusal(fault: Fault, account: Account) -> Refusal:
 
 def _wrong_count(count: int) -> Fault:
     text = f"{count or 'no'} From field{'s' if count else ''}: send exactly one, with one address in it"
-    return Fault("several" if count else "missing", text)
+    return Fault("several", text, seen=str(count)) if count else Fault("missing", text)
 
 
 def _line_fault(field: Field) -> Fault | None:
@@ -80,14 +81,14 @@ def _line_fault(field: Field) -> Fault | None:
         return None
     # smtp(8) breaks it there, and what was one mailbox here may be two on arrival.
     text = f"From has a line of {longest} octets: {MAX_LINE} is the most (RFC 5322, 2.1.1), fold it"
-    return Fault("malformed", text)
+    return Fault("malformed", text, seen=field.excerpt)
 
 
-def _authors_fault(read: Callable[[], tuple[Mailbox, ...]], account: Account) -> Fault | None:
+def _authors_fault(field: Field, read: Callable[[], tuple[Mailbox, ...]], account: Account) -> Fault | None:
     try:
         mailboxes = read()
     except AddressError as error:
-        return Fault("malformed", f"From does not parse: {error}")
+        return Fault("malformed", f"From does not parse: {error}", seen=field.excerpt)
     if len(mailboxes) != 1:
         seen = ", ".join(mailbox.address for mailbox in mailboxes[:3])
         return Fault("several", f"From has {len(mailboxes)} addresses ({seen}): send exactly one", seen=seen)

@@ -21,4 +21,5 @@ def check(message: Message, _account: Account) -> Iterator[Refusal]:
     for name in ONCE_FIELDS:
         count = len(message.all(name))
         if count > 1:
-            yield Refusal(NAME, BUILT_IN, "5.6.0", f"{count} {name} fields: at most one is allowed (RFC 5322, 3.6)")
+            text = f"{count} {name} fields: at most one is allowed (RFC 5322, 3.6)"
+            yield Refusal(NAME, BUILT_IN, "5.6.0", text, seen=name)

@@ -26,7 +26,8 @@ from franking_policy.verdict import Refusal, Reply, published, refusal_reply, re
 
 NAME = "recipients"
 
-_LOOKS_LIKE_ONE = re.compile(r'[^\s<>,;:"()@]+@[^\s<>,;:"()@]+')
+_WORD = r'[^\s<>,;:"()@]'
+_LOOKS_LIKE_ONE = re.compile(rf"(?<!{_WORD}){_WORD}++@{_WORD}++")  # tried once in a run without `@`, not at each place
 
 
 def check(message: Message, account: Account) -> Iterator[Refusal]:
@@ -87,12 +88,14 @@ def _many(what: str, count: int, limit: Setting[int], kind: str) -> Iterator[Ref
 
 def _by_class(message: Message, account: Account) -> Iterator[Refusal]:
     limits = account.recipients_per_message
+    maybe_unnamed = 0 < limits.bcc.value < len(message.recipients)
     named: set[str] = set()
     for name, limit in (("To", limits.to), ("Cc", limits.cc)):
-        addresses = [address for field in message.all(name) for address in _addresses(field)]
-        named.update(map(_spelling, addresses))
+        fields = message.all(name) if limit.value or maybe_unnamed else ()
+        addresses = [address for field in fields for address in _addresses(field)]
+        named.update(map(_spelling, addresses) if maybe_unnamed else ())
         yield from _many(f"recipients in {name}", len(addresses), limit, name.lower())
-    unnamed = sum(_spelling(recipient) not in named for recipient in message.recipients) if limits.bcc.value else 0
+    unnamed = sum(_spelling(recipient) not in named for recipient in message.recipients) if maybe_unnamed else 0
     yield from _many("recipients named in neither To nor Cc", unnamed, limits.bcc, "bcc")
 
 

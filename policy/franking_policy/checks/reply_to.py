@@ -27,11 +27,11 @@ def check(message: Message, account: Account) -> Iterator[Refusal]:
 def _fault(field: Field, account: Account) -> Fault | None:
     if field.longest_line > MAX_LINE:
         text = f"Reply-To has a line of {field.longest_line} octets: {MAX_LINE} is the most (RFC 5322, 2.1.1), fold it"
-        return Fault("malformed", text)
+        return Fault("malformed", text, seen=field.excerpt)
     try:
         addresses = parse_address_list(field.value)
     except AddressError as error:
-        return Fault("malformed", f"Reply-To does not parse: {error}")
+        return Fault("malformed", f"Reply-To does not parse: {error}", seen=field.excerpt)
     count = sum(len(one.mailboxes) if isinstance(one, Group) else 1 for one in addresses)
     if account.reply_to.most.value and count > account.reply_to.most.value:
         text = f"Reply-To has {count} addresses: {account.reply_to.most.value} is the most"

@@ -24,7 +24,7 @@ def check(message: Message, account: Account) -> Iterator[Refusal]:
         yield Refusal(NAME, rules.required.place, "5.6.0", text, "missing")
     elif len(fields) > 1:
         text = f"{len(fields)} Subject fields: send exactly one (RFC 5322, 3.6)"
-        yield Refusal(NAME, BUILT_IN, "5.6.0", text, "several")
+        yield Refusal(NAME, BUILT_IN, "5.6.0", text, "several", str(len(fields)))
     elif fields and rules.required.value and not has_visible_text(decode_for_all(fields[0].value)):
         yield empty(rules.required.place)
     elif fields:
@@ -36,7 +36,7 @@ def judge_length(subject: str, account: Account) -> Iterator[Refusal]:
     longest = account.subject.longest
     if longest.value and len(subject) > longest.value:
         text = f"Subject has {len(subject)} characters: {longest.value} is the most"
-        yield Refusal(NAME, longest.place, "5.6.0", text, "long")
+        yield Refusal(NAME, longest.place, "5.6.0", text, "long", str(len(subject)))
 
 
 def empty(place: Place = BUILT_IN) -> Refusal:

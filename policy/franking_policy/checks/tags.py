@@ -11,7 +11,7 @@ Passes: ``X-Tags: welcome, trial``. Fails: six tags in one X-Tags or in several,
 from collections.abc import Iterator
 
 from franking_policy.checks.refusal import refusal_of
-from franking_policy.dialect.tags import read_tags
+from franking_policy.dialect.tags import MOST_READ, read_tags
 from franking_policy.message import Message
 from franking_policy.model import Account
 from franking_policy.verdict import Refusal
@@ -31,5 +31,6 @@ def judge_count(count: int, account: Account) -> Iterator[Refusal]:
     most = account.tags_per_message
     if count > most.value:
         header = next(iter(account.tags.headers.value), "the message")
-        text = f"{header} gives {count} tags: {most.value} is the most, leave some out"
-        yield Refusal(NAME, most.place, "5.6.0", text, "many", str(count))
+        seen = f"more than {MOST_READ}" if count > MOST_READ else str(count)
+        text = f"{header} gives {seen} tags: {most.value} is the most, leave some out"
+        yield Refusal(NAME, most.place, "5.6.0", text, "many", seen)

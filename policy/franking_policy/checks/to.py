@@ -22,4 +22,4 @@ def check(message: Message, account: Account) -> Iterator[Refusal]:
         yield Refusal(NAME, required.place, "5.6.0", text, "missing")
     if count > 1:
         text = f"{count} To fields: put all addresses into one (RFC 5322, 3.6)"
-        yield Refusal(NAME, BUILT_IN, "5.6.0", text, "several")
+        yield Refusal(NAME, BUILT_IN, "5.6.0", text, "several", str(count))

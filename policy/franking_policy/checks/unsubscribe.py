@@ -1,8 +1,8 @@
 """Require that what a mail program shows as "unsubscribe" will work.
 
 X-List-Unsubscribe and List-Unsubscribe must parse (RFC 2369, 2), there may be one of them only, and
-List-Unsubscribe-Post must say what RFC 8058, 3.1 has it say. Where ``unsubscribe: {required: broadcast}`` holds,
-messages of broadcast streams must have one.
+List-Unsubscribe-Post must say what RFC 8058, 3.1 has it say. An X-List-Unsubscribe that is empty says nothing.
+Where ``unsubscribe: {required: broadcast}`` holds, messages of broadcast streams must have one.
 
 Passes: ``X-List-Unsubscribe: <https://example.org/u/1>, <mailto:u@example.org>``.
 Fails: a bare URL, no URL, two fields that do not say the same.
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from franking_policy import headers
 from franking_policy.checks.refusal import refusal_of
 from franking_policy.dialect.fault import Fault
-from franking_policy.list_fields import ListFieldError, offers_one_click, parse_list_uris
+from franking_policy.dialect.unsubscribe import fields_of, read_uris
+from franking_policy.list_fields import ListFieldError, offers_one_click
 from franking_policy.message import Field, Message
 from franking_policy.model import Account
 from franking_policy.verdict import Refusal
@@ -27,8 +28,7 @@ def check(message: Message, account: Account) -> Iterator[Refusal]:
 
 
 def _faults(message: Message, account: Account) -> Iterator[Fault]:
-    spoken = [field for name in account.unsubscribe.headers.value for field in message.all(name)]
-    fields = (*spoken, *(field for field in message.all(headers.LIST_UNSUBSCRIBE) if field not in spoken))
+    fields = fields_of(message, account.unsubscribe)
     if not fields and required(account):
         name = next(iter(account.unsubscribe.headers.value), headers.LIST_UNSUBSCRIBE)
         text = f"no {name} field: a {account.stream_type or 'bulk'} message must have one (RFC 2369, 3.2)"
@@ -36,16 +36,16 @@ def _faults(message: Message, account: Account) -> Iterator[Fault]:
     if len(fields) > 1:
         names = " and ".join(field.name for field in fields[:3])
         text = f"{names}: send one of them only, for which one counts cannot be told (RFC 2369, 3)"
-        yield Fault("several", text)
+        yield Fault("several", text, seen=names)
     for field in fields[:3]:
-        yield from _field_faults(field)
+        yield from _field_faults(field, account)
     posts = message.all(headers.LIST_UNSUBSCRIBE_POST)
     if len(posts) > 1 or any(post.value.strip() != headers.ONE_CLICK.encode() for post in posts):
         text = f"{headers.LIST_UNSUBSCRIBE_POST} must be one field that says `{headers.ONE_CLICK}` (RFC 8058, 3.1)"
-        yield Fault("malformed", text)
-    elif posts and not any(_takes_one_click(field) for field in fields):
+        yield Fault("malformed", text, seen=posts[0].excerpt)
+    elif posts and not any(_takes_one_click(field, account) for field in fields):
         text = f"{headers.LIST_UNSUBSCRIBE_POST} needs a List-Unsubscribe with exactly one https URI (RFC 8058, 3.1)"
-        yield Fault("malformed", text)
+        yield Fault("malformed", text, seen=posts[0].excerpt)
 
 
 def required(account: Account) -> bool:
@@ -59,15 +59,15 @@ def required(account: Account) -> bool:
             return False
 
 
-def _takes_one_click(field: Field) -> bool:
+def _takes_one_click(field: Field, account: Account) -> bool:
     try:
-        return offers_one_click(parse_list_uris(field.value))
+        return offers_one_click(read_uris(field, account.unsubscribe))
     except ListFieldError:
         return True  # which is a fault of its own
 
 
-def _field_faults(field: Field) -> Iterator[Fault]:
+def _field_faults(field: Field, account: Account) -> Iterator[Fault]:
     try:
-        parse_list_uris(field.value)
+        read_uris(field, account.unsubscribe)
     except ListFieldError as error:
-        yield Fault("malformed", f"{field.name} does not parse: {error}")
+        yield Fault("malformed", f"{field.name} does not parse: {error}", seen=field.excerpt)

@@ -1,44 +1,52 @@
 """Metadata: keys and values for the record, one a field behind a prefix, or several in one field.
 
-``X-PM-Metadata-color: blue`` with the prefix ``X-PM-Metadata-`` gives `color` the value `blue`; several stand in a
-JSON object, or in pairs such as ``campaign=spring, region=north``.
+``X-PM-Metadata-color: blue`` with the prefix ``X-PM-Metadata-`` gives `color` the value `blue`, and such a field that
+is empty says nothing; several stand in a JSON object, or in pairs such as ``campaign=spring, region=north``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
 
 from franking_policy.dialect.fault import MOST_FAULTS, Fault
 from franking_policy.dialect.json_object import NotAnObject, as_text, read_object
 from franking_policy.message import Field, Message
 from franking_policy.rules import Metadata
-from franking_policy.shown import shown
+from franking_policy.shown import clipped, shown
 
 Pair = tuple[str, str]
 
+MOST_READ = 100
+"""Pairs that a policy may allow at most: of any more it is enough to know that there are."""
+
 
 def metadata_of(message: Message, rules: Metadata) -> Mapping[str, str]:
-    """Return the metadata of ``message`` within the bounds of ``rules``; what does not parse is left out."""
-    found = list(read_metadata(message, rules)[0].items())[: rules.most.value]
-    return {key[: rules.longest_key.value]: value[: rules.longest_value.value] for key, value in found}
+    """Return the metadata of ``message`` within the bounds of ``rules``; what does not parse is left out.
+
+    A key that is there again has a number behind it, which does not count for its length.
+    """
+    numbers: dict[str, int] = {}
+    pairs = read_metadata(message, rules)[0][: rules.most.value]
+    return {_free(key[: rules.longest_key.value], numbers): value[: rules.longest_value.value] for key, value in pairs}
 
 
-def read_metadata(message: Message, rules: Metadata) -> tuple[dict[str, str], list[Fault]]:
+def read_metadata(message: Message, rules: Metadata) -> tuple[list[Pair], list[Fault]]:
     """Return the metadata of ``message``, in its order, and what is wrong with them: the first `MOST_FAULTS`.
 
-    Where there are as many faults, nothing behind the last of them is read.
+    Nothing is read behind the last of as many faults, nor behind the first pair of more than `MOST_READ`.
     """
     faults: list[Fault] = []
-    found: dict[str, str] = {}
-    numbers: dict[str, int] = {}
+    found: list[Pair] = []
+    keys: set[str] = set()
     for one in _pairs(message, rules) if rules.prefix.value or rules.headers.value else ():
         if isinstance(one, Fault):
             faults.append(one)
-        elif one[0].lower() in numbers and rules.duplicates.value == "refuse":
+        elif one[0].lower() in keys and rules.duplicates.value == "refuse":
             text = f"metadata key {shown(one[0])} is there twice: send it once"
             faults.append(Fault("several", text, "duplicates", one[0]))
         else:
-            found[_free(one[0], numbers)] = one[1]
-        if len(faults) == MOST_FAULTS:
+            found.append(one)
+            keys.add(one[0].lower())
+        if len(faults) == MOST_FAULTS or len(found) > MOST_READ:
             break
     return found, list(islice(chain(faults, faults_of_bounds(found, rules)), MOST_FAULTS))
 
@@ -57,12 +65,13 @@ def _free(key: str, numbers: dict[str, int]) -> str:
     return free
 
 
-def faults_of_bounds(found: Mapping[str, str], rules: Metadata) -> Iterator[Fault]:
+def faults_of_bounds(found: Collection[Pair], rules: Metadata) -> Iterator[Fault]:
     """Yield what is too many or too long in ``found``."""
     if len(found) > rules.most.value:
-        text = f"{len(found)} metadata keys: {rules.most.value} is the most, leave some out"
-        yield Fault("many", text, "most", str(len(found)))
-    for key, value in found.items():
+        count = f"more than {MOST_READ}" if len(found) > MOST_READ else str(len(found))
+        text = f"{count} metadata keys: {rules.most.value} is the most, leave some out"
+        yield Fault("many", text, "most", count)
+    for key, value in found:
         if len(key) > rules.longest_key.value:
             text = f"metadata key {shown(key)} has {len(key)} characters: {rules.longest_key.value} is the most"
             yield Fault("long", text, "longest_key", key)
@@ -82,19 +91,20 @@ def _pairs(message: Message, rules: Metadata) -> Iterator[Pair | Fault]:
             if seen == 1 or counting == "all":
                 yield from (_object if rules.format.value == "json" else _listed)(field, rules)
             elif seen == 2 and counting == "refuse":
-                yield Fault("several", f"several {field.name} fields: send one", "repeated")
+                yield Fault("several", f"several {field.name} fields: send one", "repeated", field.name)
         elif prefix and name.startswith(prefix):
-            if key := field.name[len(prefix) :]:
-                yield key, field.text.strip()
-            else:
-                yield Fault("malformed", f"{field.name} has no key behind it", "prefix")
+            key, value = field.name[len(prefix) :], field.text.strip()
+            if key and value:
+                yield key, value
+            elif value:
+                yield Fault("malformed", f"{field.name} has no key behind it", "prefix", field.name)
 
 
 def _object(field: Field, rules: Metadata) -> Iterator[Pair | Fault]:
     try:
         whole = read_object(field, "")
     except NotAnObject as error:
-        yield Fault("malformed", str(error), "format")
+        yield Fault("malformed", str(error), "format", field.excerpt)
         return
     for name in rules.refuse.value:
         if name in whole:
@@ -106,9 +116,9 @@ def _object(field: Field, rules: Metadata) -> Iterator[Pair | Fault]:
             if key.strip():
                 yield key, as_text(value)
             else:
-                yield Fault("malformed", f"{field.name} has a member whose name is empty", "format")
+                yield Fault("malformed", f"{field.name} has a member whose name is empty", "format", field.excerpt)
     elif found is not None:
-        yield Fault("malformed", f"`{rules.member.value}` in {field.name} is no object", "member")
+        yield Fault("malformed", f"`{rules.member.value}` in {field.name} is no object", "member", field.excerpt)
 
 
 def _listed(field: Field, _rules: Metadata) -> Iterator[Pair | Fault]:
@@ -117,4 +127,6 @@ def _listed(field: Field, _rules: Metadata) -> Iterator[Pair | Fault]:
         if key and sign:
             yield key, value
         elif pair.strip():
-            yield Fault("malformed", f"{shown(pair.strip())} in {field.name} is no `key=value`", "format")
+            yield Fault(
+                "malformed", f"{shown(pair.strip())} in {field.name} is no `key=value`", "format", clipped(pair.strip())
+            )

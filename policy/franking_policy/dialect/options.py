@@ -47,7 +47,8 @@ def _said(message: Message, rules: Option) -> tuple[str, list[Fault]]:
         text = f"{unknown[0].name} says {shown(unknown[0].text.strip())}: expected one of {expected}"
         return "", [Fault("", text, "values", unknown[0].text.strip())]
     if len(words) > 1:
-        return "", [Fault("", f"{fields[0].name} is there {len(fields)} times with different values: send one")]
+        text = f"{fields[0].name} is there {len(fields)} times with different values: send one"
+        return "", [Fault("", text, seen=", ".join(sorted(words)))]
     return (words.pop() if words else ""), []
 
 

@@ -1,7 +1,7 @@
 """Tags: one field or several, a list or a single tag each, or a member of a JSON object.
 
 ``X-Tags: welcome, trial`` gives `welcome` and `trial`. Values are decoded (RFC 2047) before they are split, blanks
-around a tag go, empty tags and repetitions too.
+around a tag go, empty tags and repetitions too. A field that is empty counts as absent, but for one of JSON.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from franking_policy.message import Field, Message
 from franking_policy.rules import Tags
 from franking_policy.shown import shown
 
-MOST_JUDGED = 1000
-"""Tags that are looked at one by one: more than that is too many by any policy."""
+MOST_READ = 1000
+"""Tags that a policy may allow at most: of any more it is enough to know that there are."""
 
 
 def tags_of(message: Message, rules: Tags) -> tuple[str, ...]:
@@ -23,16 +23,21 @@ def tags_of(message: Message, rules: Tags) -> tuple[str, ...]:
 
 
 def read_tags(message: Message, rules: Tags) -> tuple[tuple[str, ...], list[Fault]]:
-    """Return the tags of ``message``, in order, each once, and what is wrong with them: the first `MOST_FAULTS`."""
-    fields = [field for name in rules.headers.value for field in message.all(name)]
+    """Return the tags of ``message``, in order, each once, and what is wrong with them: the first `MOST_FAULTS`.
+
+    Of more than `MOST_READ` tags it is one more, and what is behind them is not read.
+    """
+    fields = [field for name in rules.headers.value for field in message.all(name) if _says_anything(field, rules)]
     if not fields:
         return (), []
     faults: list[Fault] = []
-    written: list[str] = []
+    found: dict[str, None] = {}
     for field in _counting(fields, rules, faults):
-        written += _list(field, rules, len(fields), faults)
-    tags = tuple(dict.fromkeys(tag for text in written if (tag := text.strip())))
-    of_tags = (fault for tag in tags[:MOST_JUDGED] for fault in faults_of_tag(tag, rules))
+        found |= dict.fromkeys(tag for text in _list(field, rules, len(fields), faults) if (tag := text.strip()))
+        if len(found) > MOST_READ or len(faults) >= MOST_FAULTS:
+            break
+    tags = tuple(islice(found, MOST_READ + 1))
+    of_tags = (fault for tag in tags[:MOST_READ] for fault in faults_of_tag(tag, rules))
     return tags, list(islice(chain(faults, of_tags), MOST_FAULTS))
 
 
@@ -46,6 +51,10 @@ def faults_of_tag(tag: str, rules: Tags) -> Iterator[Fault]:
         yield Fault("forbidden", f"tag {shown(tag)} holds {_named(found)}: leave it out", "forbidden", tag)
 
 
+def _says_anything(field: Field, rules: Tags) -> bool:
+    return bool(field.value.strip() or rules.member.value)  # nothing is no JSON, and likely a mistake
+
+
 def _forbidden(char: str, forbidden: str) -> bool:
     return char in forbidden or (char.isspace() and " " in forbidden)
 
@@ -57,7 +66,7 @@ def _named(char: str) -> str:
 def _counting(fields: list[Field], rules: Tags, faults: list[Fault]) -> list[Field]:
     if len(fields) > 1 and rules.repeated.value == "refuse":
         names = " and ".join(dict.fromkeys(field.name for field in fields[:3]))
-        faults.append(Fault("several", f"{len(fields)} fields with tags ({names}): send one", "repeated"))
+        faults.append(Fault("several", f"{len(fields)} fields with tags ({names}): send one", "repeated", names))
     return fields[:1] if rules.repeated.value in ("first", "refuse") else fields
 
 
@@ -81,11 +90,11 @@ def _member(field: Field, rules: Tags, faults: list[Fault]) -> list[str]:
     try:
         found = read_object(field, rules.member.value)
     except NotAnObject as error:
-        faults.append(Fault("malformed", str(error), "member"))
+        faults.append(Fault("malformed", str(error), "member", field.excerpt))
         return []
     listed = [] if found is None else found if isinstance(found, list) else [found]
     if all(isinstance(one, str) and not isinstance(one, Number) for one in listed):
         return listed
     text = f"`{rules.member.value}` in {field.name} is neither a string nor an array of strings"
-    faults.append(Fault("malformed", text, "member"))
+    faults.append(Fault("malformed", text, "member", field.excerpt))
     return []

@@ -68,7 +68,7 @@ def _unwanted(message: Message, account: Account) -> bool:
     rules = account.message_id
     if rules.action.value == "keep":
         return False
-    kept = [field.text.strip() for name in rules.unless.value for field in message.all(name)]
+    kept = [text for name in rules.unless.value for field in message.all(name) if (text := field.text.strip())]
     return not kept or any(canonical(text, ("true",)) is None for text in kept)
 
 

@@ -18,15 +18,16 @@ check of this name has refused it, unless its mode is not `enforce`.
 from collections.abc import Iterator
 
 from franking_policy import headers
-from franking_policy.list_fields import ListFieldError, offers_one_click, parse_list_uris
+from franking_policy.dialect.unsubscribe import becomes, fields_of, read_uris
+from franking_policy.list_fields import ListFieldError, offers_one_click
 from franking_policy.message import Message
 from franking_policy.model import Account
-from franking_policy.rules import Names
+from franking_policy.rules import Unsubscribe
 
 
 def additions(message: Message, account: Account) -> Iterator[tuple[str, str]]:
     """Yield name and value of the fields to add."""
-    uris = _uris(message, account.unsubscribe.headers.value)
+    uris = _uris(message, account.unsubscribe)
     if uris:
         yield headers.LIST_UNSUBSCRIBE, ",\n ".join(f"<{uri}>" for uri in uris)
         if _one_click(account) and offers_one_click(uris) and not message.all(headers.LIST_UNSUBSCRIBE_POST):
@@ -38,12 +39,11 @@ def _one_click(account: Account) -> bool:
     return where == "when_possible" or (where == "broadcast" and account.stream_type == "broadcast")
 
 
-def _uris(message: Message, names: Names) -> tuple[str, ...]:
-    fields = [field for name in names for field in message.all(name)]
-    own = {headers.LIST_UNSUBSCRIBE.lower()} - {name.lower() for name in names}
-    if len(fields) != 1 or any(message.all(name) for name in own):
+def _uris(message: Message, rules: Unsubscribe) -> tuple[str, ...]:
+    fields = fields_of(message, rules)
+    if len(fields) != 1 or not becomes(fields[0], rules):
         return ()
     try:
-        return parse_list_uris(fields[0].value)
+        return read_uris(fields[0], rules)
     except ListFieldError:
         return ()
