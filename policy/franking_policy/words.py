@@ -35,6 +35,7 @@ MEANT = {
     "replace": ("new", "drop", "yes", "true"),
     "refuse": ("reject",),
     "override": ("login", "allow"),
+    "same_type": ("type", "sametype", "same-type", "same"),
     "split": ("all",),
     "all": ("split", "merge"),
     "number": ("count", "rename", "append"),
