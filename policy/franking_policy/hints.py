@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from franking_policy.idle import idle
 from franking_policy.inert import inert
 from franking_policy.shapes import Value
 from franking_policy.source import Place, Problem
@@ -15,12 +16,12 @@ def warnings(written: Written) -> Iterable[Problem]:
         yield Problem(written.places[0], "the policy has no account: everybody is refused")
     for name, account in written.accounts:
         yield from _of_account(written, name, account)
-        yield from _idle(written, account)
         yield from _unlimited(written, account)
         yield from inert(written, name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
         yield from _lost_threads(layer)
+    yield from idle(written)
     yield from _unused_profiles(written)
     yield from _replaced_profiles(written)
     yield from _without_effect(written)
@@ -50,28 +51,6 @@ def _unused_streams(written: Written, account: Value) -> Iterable[Problem]:
             yield Problem(value.place, f"no login sends by stream `{unused}`")
 
 
-IDLE = (
-    ("message_id", "unless", "action", "replace", "keep"),
-    ("metadata", "member", "format", "json", "json"),
-    ("metadata", "refuse", "format", "json", "json"),
-    ("answer", "prefix", "style", "defer", "refuse"),
-    ("answer", "event", "style", "report", "refuse"),
-)
-"""Table, key, and another key of it that must have a value for the first to mean anything; and that one's default."""
-
-
-def _idle(written: Written, account: Value) -> Iterable[Problem]:
-    """Yield keys that an account writes and another key makes idle, for all its logins and streams."""
-    narrower = [value for name in ("streams", "logins") for _, value in items(account, name)]
-    layers = [*written.broader(account), account]
-    for name, key, by, needed, usual in IDLE:
-        table = account.get(name)
-        own = table.get(key) if table else None
-        said = [usual, *(word.what for layer in layers if (word := _inner(layer, name, by)))]
-        if own and needed not in (said[-1], *(word.what for layer in narrower if (word := _inner(layer, name, by)))):
-            yield Problem(own.place, f"`{key}` has no effect where `{by}` is `{said[-1]}`")
-
-
 def _unlimited(written: Written, account: Value) -> Iterable[Problem]:
     """Yield domains with as many counters as a client likes, where no other quota counts them together."""
     layers = [*written.broader(account), account]
@@ -82,11 +61,6 @@ def _unlimited(written: Written, account: Value) -> Iterable[Problem]:
         if inherited[-1:] == [True] if below is None else below:
             message = f"nothing is limited: with `of: domain` alone each name below `{name}` has its own counter"
             yield Problem(place, message)
-
-
-def _inner(layer: Value, table: str, key: str) -> Value | None:
-    found = layer.get(table)
-    return found.get(key) if found else None
 
 
 def _layers(written: Written) -> Iterable[Value]:

@@ -90,6 +90,62 @@ def accounts_warnings(settings: str, login: str = "{}", defaults: str = "{}") ->
     return [str(one) for one in policy.warnings if "it is stored with each message" not in one.message]
 
 
+IDLE_PROFILE = """\
+version: 1
+profiles:
+  p:
+    metadata: {headers: [X-M], format: pairs, member: foo, refuse: [to, send_at]}
+    message_id: {action: keep, unless: [X-Keep]}
+    answer: {prefix: No., event: E}
+    unsubscribe: {required: broadcast, post: broadcast}
+    stream_selection: {headers: [X-S]}
+accounts:
+"""
+IDLE_KEYS = [
+    "a.yaml:4:55: `member` has no effect where `format` is `pairs`",
+    "a.yaml:4:68: `refuse` has no effect where `format` is `pairs`",
+    "a.yaml:5:40: `unless` has no effect where `action` is `keep`",
+    "a.yaml:6:22: `prefix` has no effect where `style` is `refuse`",
+    "a.yaml:6:34: `event` has no effect where `style` is `refuse`",
+    "a.yaml:7:29: `required: broadcast` has no effect: account `a` has no streams",
+    "a.yaml:7:46: `post: broadcast` has no effect: account `a` has no streams",
+    "a.yaml:8:33: `headers` refuses every message that names a stream: account `a` has no streams",
+]
+
+
+@pytest.mark.parametrize(
+    ("other", "idle"),
+    [
+        ("", IDLE_KEYS),
+        ("headers: {queue_id: X-Mine}", IDLE_KEYS),
+        ("metadata: {format: json}", IDLE_KEYS[2:]),
+        ("message_id: {action: replace}, streams: {s: {answer: {style: report}}}", [*IDLE_KEYS[:2], IDLE_KEYS[3]]),
+    ],
+)
+def test_what_a_profile_says_in_vain_is_told_once_where_it_says_so(other: str, idle: list[str]) -> None:
+    """Though several accounts have it; not if any of them makes something of it."""
+    accounts = "".join(
+        f"  {name}: {{profile: p, domains: [{name}.example], logins: {{{name}: {{}}}}{settings}}}\n"
+        for name, settings in (("a", ""), ("b", f", {other}" if other else ""))
+    )
+    policy = load([("a.yaml", (IDLE_PROFILE + accounts).encode())])
+
+    assert [str(warning) for warning in policy.warnings] == idle
+
+
+def test_what_a_shipped_profile_says_in_vain_is_not_told() -> None:
+    """MailerSend's has a `prefix` for those who want its own `style`."""
+    assert accounts_warnings("profile: mailersend") == []
+
+
+def test_endpoints_of_an_inbound_stream_are_told_once() -> None:
+    """Though several accounts have them from their profile."""
+    profile = "version: 1\nprofiles: {p: {streams: {in: {type: inbound, endpoints: [back]}}}}\naccounts:\n"
+    accounts = "".join(f"  {one}: {{profile: p, domains: [{one}.example], logins: {{{one}: {{}}}}}}\n" for one in "ab")
+
+    assert [warning.place.line for warning in load([("a.yaml", (profile + accounts).encode())]).warnings] == [2]
+
+
 PENDING = "status: pending\npending: {own_domains: true}\n"
 
 
@@ -116,12 +172,43 @@ PENDING = "status: pending\npending: {own_domains: true}\n"
         (
             "unsubscribe: {required: broadcast}",
             "{}",
-            ["7:29: `required: broadcast` has no effect: the account has no streams"],
+            ["7:29: `required: broadcast` has no effect: account `a` has no streams"],
         ),
         ("unsubscribe: {required: broadcast}\nstreams: {out: {}}", "{stream: out}", []),
         ("profile: postmark\nunsubscribe: {required: broadcast}", "{}", None),
         ("metadata: {member: m}", "{}", ["7:24: `member` has no effect where `metadata` has no `headers`"]),
         ("metadata: {member: m, headers: [X-M]}", "{}", []),
+        (
+            "metadata: {prefix: X-M-, refuse: [to], repeated: first}",
+            "{}",
+            [
+                "7:38: `refuse` has no effect where `metadata` has no `headers`",
+                "7:54: `repeated` has no effect where `metadata` has no `headers`",
+            ],
+        ),
+        (
+            "tags: {member: m, separator: ';', quotes: strip, repeated: whole}",
+            "{}",
+            [
+                "7:34: `separator` has no effect where `tags` has a `member`",
+                "7:47: `quotes` has no effect where `tags` has a `member`",
+                "7:64: `repeated` has no effect where `tags` has a `member`",
+            ],
+        ),
+        ("tags: {member: m, repeated: first}", "{}", []),
+        ("tags: {separator: ';'}", "{tags: {member: m}}", []),
+        ("tags: {member: m}", "{tags: {quotes: strip}}", ["6:33: `quotes` has no effect where `tags` has a `member`"]),
+        ("pending: {own_domains: true}", "{}", ["7:14: `pending` has no effect: account `a` is `active`"]),
+        (
+            "status: suspended\npending: {own_domains: true}",
+            "{}",
+            ["8:14: `pending` has no effect: account `a` is `suspended`"],
+        ),
+        (
+            "stream_selection: {headers: [X-S]}",
+            "{}",
+            ["7:33: `headers` refuses every message that names a stream: account `a` has no streams"],
+        ),
         (
             "options: {o: {headers: [X-O], values: [a, b]}, p: {headers: [x-o], values: [c]}}",
             "{}",
