@@ -1,10 +1,10 @@
 """Warnings: what a sound policy says that was hardly meant."""
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
 from franking_policy.idle import idle
 from franking_policy.inert import inert
+from franking_policy.kept import kept
 from franking_policy.shapes import Value
 from franking_policy.source import Place, Problem
 from franking_policy.written import DEFAULT_PROFILE, Written, domains, items, members, networks
@@ -20,8 +20,8 @@ def warnings(written: Written) -> Iterable[Problem]:
         yield from inert(written, name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
-        yield from _lost_threads(layer)
     yield from idle(written)
+    yield from kept(written)
     yield from _unused_profiles(written)
     yield from _replaced_profiles(written)
     yield from _without_effect(written)
@@ -76,18 +76,6 @@ def _any_name(layer: Value) -> Iterable[Problem]:
     mode = checks.get("from_domain") if checks else None
     if mode and mode.what != "enforce":
         yield Problem(mode.place, f"`from_domain: {mode.what}` lets mail pass in anybody's name")
-
-
-def _lost_threads(layer: Value) -> Iterable[Problem]:
-    """Yield a `keep` that was probably meant to be an `add`."""
-    headers = layer.get("headers")
-    kept = headers.get("keep") if headers else None
-    if not headers or not kept or headers.get("add"):
-        return
-    patterns = [pattern.what.lower() for pattern in kept.what]
-    if not any(fnmatchcase("in-reply-to", pattern) for pattern in patterns):
-        message = "`keep` begins the list anew, and In-Reply-To is not on it: replies lose their thread"
-        yield Problem(kept.place, f"{message} (did you mean `add`?)")
 
 
 def _unused_profiles(written: Written) -> Iterable[Problem]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from franking_policy.rules import RULES
 from franking_policy.shapes import Value
 from franking_policy.source import Place, Problem
-from franking_policy.written import Written, items
+from franking_policy.written import Layer, Written, chains, items
 
 NEEDS: Mapping[tuple[str, str], tuple[tuple[str, str | bool], ...]] = {
     ("message_id", "unless"): (("action", "replace"),),
@@ -37,9 +37,6 @@ ALONE = {("tags", "repeated"): "whole", ("unsubscribe", "required"): "broadcast"
 
 TABLES = frozenset(table for table, _ in (*NEEDS, *OF_STREAMS))
 
-Layer = tuple[Value, bool]
-"""What settings are written in, and whether it is the policy's own and not of a shipped profile."""
-
 View = Mapping[tuple[str, str], Layer]
 """The settings of somebody, by table and key; with each, whether it is the policy's own."""
 
@@ -48,33 +45,16 @@ def idle(written: Written) -> Iterable[Problem]:
     """Yield every key of the policy that has no effect on anybody."""
     reasons: dict[Place, str] = {}
     for name, account in written.accounts:
-        broader = written.broader(account)
-        layers = [(layer, all(layer is not shipped for shipped in written.shipped.values())) for layer in broader]
-        layers.append((account, True))
-        bare = "" if any(items(layer, "streams") for layer, _ in layers) else f"account `{name}` has no streams"
-        for view in map(_resolved, _chains(layers, account)):
+        streams = any(items(layer, "streams") for layer in (*written.broader(account), account))
+        bare = "" if streams else f"account `{name}` has no streams"
+        for view in map(_resolved, chains(written, account, TABLES)):
             for place, reason in _judged(view, bare):
                 reasons[place] = reason and reasons.get(place, reason)
         yield from _pending(name, account)
     yield from (Problem(place, reason) for place, reason in reasons.items() if reason)
 
 
-def _chains(layers: list[Layer], account: Value) -> Iterator[list[Layer]]:
-    """Yield what an account is made of, each of its streams, and each login that says something of the tables."""
-    streams: dict[str, list[Layer]] = {}
-    for layer, own in layers:
-        for name, stream in items(layer, "streams"):
-            streams.setdefault(name, [*layers]).append((stream, own))
-    yield layers
-    yield from streams.values()
-    for _, login in items(account, "logins"):
-        if not TABLES.isdisjoint(login.what):
-            bound = login.get("stream")
-            chains = [streams[bound.what]] if bound else [layers, *streams.values()]
-            yield from ([*chain, (login, True)] for chain in chains)
-
-
-def _resolved(layers: list[Layer]) -> View:
+def _resolved(layers: Iterable[Layer]) -> View:
     return {
         (name, key): (value, own)
         for layer, own in layers

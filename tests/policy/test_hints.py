@@ -133,6 +133,56 @@ def test_what_a_profile_says_in_vain_is_told_once_where_it_says_so(other: str, i
     assert [str(warning) for warning in policy.warnings] == idle
 
 
+KEPT = "`keep` has no effect where `unlisted` is `keep`"
+THREADS = "`keep` begins the list anew, and In-Reply-To is not on it: replies lose their thread (did you mean `add`?)"
+
+
+@pytest.mark.parametrize(
+    ("defaults", "settings", "login", "warnings"),
+    [
+        ("{}", "headers: {keep: [X-C]}", "{}", [f"7:21: {THREADS}"]),
+        ("{}", "headers: {keep: [X-C], unlisted: keep}", "{}", [f"7:21: {KEPT}"]),
+        ("{}", "headers: {add: [X-C], unlisted: keep}", "{}", [f"7:20: {KEPT.replace('`keep`', '`add`', 1)}"]),
+        ("{headers: {unlisted: keep}}", "headers: {keep: [X-C]}", "{}", [f"7:21: {KEPT}"]),
+        ("{headers: {keep: [X-C]}}", "headers: {unlisted: keep}", "{}", [f"2:28: {KEPT}"]),
+        ("{headers: {unlisted: keep}}", "headers: {unlisted: delete, keep: [X-C]}", "{}", [f"7:39: {THREADS}"]),
+        ("{}", "headers: {unlisted: keep}", "{headers: {keep: [X-C]}}", [f"6:34: {KEPT}"]),
+        ("{}", "headers: {unlisted: keep, keep: [X-C]}", "{headers: {unlisted: delete}}", [f"7:37: {THREADS}"]),
+        ("{headers: {keep: [X-C]}}", "headers: {add: [In-Reply-To]}", "{}", []),
+        ("{headers: {keep: [X-C]}}", "headers: {keep: [In-*]}", "{}", []),
+        ("{headers: {unlisted: keep, drop: [X-*]}}", "headers: {add: [X-C]}", "{}", []),
+        ("{headers: {unlisted: keep, drop: [X-*]}}", "headers: {keep: [X-C]}", "{}", []),
+        (
+            "{}",
+            "headers: {unlisted: keep, add: [X-C], drop: [X-*]}",
+            "{}",
+            [f"7:36: {KEPT.replace('`keep`', '`add`', 1)}"],
+        ),
+    ],
+)
+def test_lists_of_fields_are_judged_by_what_becomes_of_the_others(
+    defaults: str, settings: str, login: str, warnings: list[str]
+) -> None:
+    """Where all others stay, no thread is lost, and no list keeps anything but from a broader `drop`."""
+    found = accounts_warnings(settings, login, defaults)
+
+    assert found == [f"a.yaml:{warning}" for warning in warnings]
+
+
+def test_no_thread_is_lost_where_a_shipped_profile_keeps_all_fields() -> None:
+    """Postmark's does, and says nothing of lists itself."""
+    found = accounts_warnings("profile: postmark\nheaders: {keep: [X-Campaign]}")
+
+    assert [one for one in found if "options of" not in one] == [f"a.yaml:8:21: {KEPT}"]
+
+
+def test_accounts_from_elsewhere_lose_their_threads_by_the_defaults() -> None:
+    """Though the policy's own files have none."""
+    policy = load([("a.yaml", b"version: 1\ndefaults: {headers: {keep: [X-C]}}\n")])
+
+    assert f"a.yaml:2:28: {THREADS}" in map(str, policy.warnings)
+
+
 def test_what_a_shipped_profile_says_in_vain_is_not_told() -> None:
     """MailerSend's has a `prefix` for those who want its own `style`."""
     assert accounts_warnings("profile: mailersend") == []
