@@ -25,3 +25,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 
 FAULTS = frozenset(KINDS) | {f"{check}.{kind}" for check, kinds in KINDS.items() for kind in kinds}
 """All names: of checks, and of checks with a fault behind a dot."""
+
+UNSEEN = frozenset(f"{check}.missing" for check, kinds in KINDS.items() if "missing" in kinds) | {
+    "idempotency.malformed",
+    "field_count",
+}
+"""Those of what is not there, is empty or is too much to be shown: `{seen}` stands for nothing in their texts."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from franking_policy.faults import UNSEEN
 from franking_policy.idle import idle
 from franking_policy.inert import inert
 from franking_policy.kept import kept
@@ -20,6 +21,8 @@ def warnings(written: Written) -> Iterable[Problem]:
         yield from inert(written, name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
+    for layer in written.layers():
+        yield from _nothing_seen(layer)
     yield from idle(written)
     yield from kept(written)
     yield from _unused_profiles(written)
@@ -76,6 +79,12 @@ def _any_name(layer: Value) -> Iterable[Problem]:
     mode = checks.get("from_domain") if checks else None
     if mode and mode.what != "enforce":
         yield Problem(mode.place, f"`from_domain: {mode.what}` lets mail pass in anybody's name")
+
+
+def _nothing_seen(layer: Value) -> Iterable[Problem]:
+    for fault, text in items(layer, "texts"):
+        if fault in UNSEEN and "{seen}" in text.what:
+            yield Problem(text.place, f"`{{seen}}` is empty in the text of `{fault}`: there is nothing to be seen")
 
 
 def _unused_profiles(written: Written) -> Iterable[Problem]:

@@ -183,6 +183,19 @@ def test_accounts_from_elsewhere_lose_their_threads_by_the_defaults() -> None:
     assert f"a.yaml:2:28: {THREADS}" in map(str, policy.warnings)
 
 
+def test_a_text_that_shows_what_nobody_can_see_is_told() -> None:
+    """A field that is not there, for one; a text of a whole check may be of a fault that can be seen."""
+    found = accounts_warnings(
+        "texts: {subject.missing: 'no subject: {seen}!', subject: '{seen}', subject.long: '{seen}', to.missing: none}",
+        "{texts: {unsubscribe.missing: '({seen})'}}",
+    )
+
+    assert found == [
+        "a.yaml:6:26: `{seen}` is empty in the text of `unsubscribe.missing`: there is nothing to be seen",
+        "a.yaml:7:13: `{seen}` is empty in the text of `subject.missing`: there is nothing to be seen",
+    ]
+
+
 def test_what_a_shipped_profile_says_in_vain_is_not_told() -> None:
     """MailerSend's has a `prefix` for those who want its own `style`."""
     assert accounts_warnings("profile: mailersend") == []
