@@ -1,7 +1,7 @@
 """The tables of settings that a profile is made of: every key, its shape and its meaning (see `rules`)."""
 
 from franking_policy.shapes import Flag, Key, ListOf, Table, Whole
-from franking_policy.words import ANY, CONTROL_NAME, NAME, PROGRAM, SAID, SYNTAX, URL, WORD, exactly
+from franking_policy.words import ANY, BEGINNING, CONTROL_NAME, NAME, PROGRAM, SAID, SYNTAX, URL, WORD, exactly
 
 TAGS = Table(
     {
@@ -26,7 +26,7 @@ TAGS = Table(
 METADATA = Table(
     {
         "prefix": Key(
-            CONTROL_NAME,
+            BEGINNING,
             "the beginning of header fields that hold one value each, with the key behind it (default none)",
         ),
         "headers": Key(ListOf(CONTROL_NAME), "header fields that hold several (default none)"),
