@@ -1,9 +1,11 @@
 """Warnings: what a sound policy says that was hardly meant."""
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 
+from franking_policy.faults import NOTHING_SEEN
+from franking_policy.idle import idle
 from franking_policy.inert import inert
+from franking_policy.kept import kept
 from franking_policy.shapes import Value
 from franking_policy.source import Place, Problem
 from franking_policy.written import DEFAULT_PROFILE, Written, domains, items, members, networks
@@ -15,12 +17,14 @@ def warnings(written: Written) -> Iterable[Problem]:
         yield Problem(written.places[0], "the policy has no account: everybody is refused")
     for name, account in written.accounts:
         yield from _of_account(written, name, account)
-        yield from _idle(written, account)
         yield from _unlimited(written, account)
         yield from inert(written, name, account)
     for layer in _layers(written):
         yield from _any_name(layer)
-        yield from _lost_threads(layer)
+    for layer in written.layers():
+        yield from _nothing_seen(layer)
+    yield from idle(written)
+    yield from kept(written)
     yield from _unused_profiles(written)
     yield from _replaced_profiles(written)
     yield from _without_effect(written)
@@ -50,28 +54,6 @@ def _unused_streams(written: Written, account: Value) -> Iterable[Problem]:
             yield Problem(value.place, f"no login sends by stream `{unused}`")
 
 
-IDLE = (
-    ("message_id", "unless", "action", "replace", "keep"),
-    ("metadata", "member", "format", "json", "json"),
-    ("metadata", "refuse", "format", "json", "json"),
-    ("answer", "prefix", "style", "defer", "refuse"),
-    ("answer", "event", "style", "report", "refuse"),
-)
-"""Table, key, and another key of it that must have a value for the first to mean anything; and that one's default."""
-
-
-def _idle(written: Written, account: Value) -> Iterable[Problem]:
-    """Yield keys that an account writes and another key makes idle, for all its logins and streams."""
-    narrower = [value for name in ("streams", "logins") for _, value in items(account, name)]
-    layers = [*written.broader(account), account]
-    for name, key, by, needed, usual in IDLE:
-        table = account.get(name)
-        own = table.get(key) if table else None
-        said = [usual, *(word.what for layer in layers if (word := _inner(layer, name, by)))]
-        if own and needed not in (said[-1], *(word.what for layer in narrower if (word := _inner(layer, name, by)))):
-            yield Problem(own.place, f"`{key}` has no effect where `{by}` is `{said[-1]}`")
-
-
 def _unlimited(written: Written, account: Value) -> Iterable[Problem]:
     """Yield domains with as many counters as a client likes, where no other quota counts them together."""
     layers = [*written.broader(account), account]
@@ -82,11 +64,6 @@ def _unlimited(written: Written, account: Value) -> Iterable[Problem]:
         if inherited[-1:] == [True] if below is None else below:
             message = f"nothing is limited: with `of: domain` alone each name below `{name}` has its own counter"
             yield Problem(place, message)
-
-
-def _inner(layer: Value, table: str, key: str) -> Value | None:
-    found = layer.get(table)
-    return found.get(key) if found else None
 
 
 def _layers(written: Written) -> Iterable[Value]:
@@ -104,16 +81,10 @@ def _any_name(layer: Value) -> Iterable[Problem]:
         yield Problem(mode.place, f"`from_domain: {mode.what}` lets mail pass in anybody's name")
 
 
-def _lost_threads(layer: Value) -> Iterable[Problem]:
-    """Yield a `keep` that was probably meant to be an `add`."""
-    headers = layer.get("headers")
-    kept = headers.get("keep") if headers else None
-    if not headers or not kept or headers.get("add"):
-        return
-    patterns = [pattern.what.lower() for pattern in kept.what]
-    if not any(fnmatchcase("in-reply-to", pattern) for pattern in patterns):
-        message = "`keep` begins the list anew, and In-Reply-To is not on it: replies lose their thread"
-        yield Problem(kept.place, f"{message} (did you mean `add`?)")
+def _nothing_seen(layer: Value) -> Iterable[Problem]:
+    for fault, text in items(layer, "texts"):
+        if fault in NOTHING_SEEN and "{seen}" in text.what:
+            yield Problem(text.place, f"`{{seen}}` is empty in the text of `{fault}`: there is nothing to be seen")
 
 
 def _unused_profiles(written: Written) -> Iterable[Problem]:

@@ -1,4 +1,4 @@
-"""Warnings of one account, by all the layers that it is made of: settings that come to nothing, or undo another."""
+"""Warnings of one account, by all the layers that it is made of: settings that undo one another."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -14,8 +14,6 @@ def inert(written: Written, name: str, account: Value) -> Iterable[Problem]:
     layers = [*written.broader(account), account]
     yield from _writes_to_anybody(name, account, layers)
     yield from _inbound_endpoints(layers)
-    yield from _broadcast_without_streams(account, layers)
-    yield from _member_of_nothing(account, layers)
     yield from _disjoint_options(layers)
     yield from _kept_control_fields(account, layers)
 
@@ -43,19 +41,6 @@ def _inbound_endpoints(layers: list[Value]) -> Iterable[Problem]:
             for endpoint in endpoints_of(stream_layers):
                 message = f"at endpoint `{endpoint.what}` nothing can be sent: stream `{name}` is `inbound`"
                 yield Problem(endpoint.place, message)
-
-
-def _broadcast_without_streams(account: Value, layers: list[Value]) -> Iterable[Problem]:
-    for key in ("required", "post"):
-        own = _inner(account, "unsubscribe", key)
-        if own and own.what == "broadcast" and not any(items(layer, "streams") for layer in layers):
-            yield Problem(own.place, f"`{key}: broadcast` has no effect: the account has no streams")
-
-
-def _member_of_nothing(account: Value, layers: list[Value]) -> Iterable[Problem]:
-    own = _inner(account, "metadata", "member")
-    if own and not _last(layers, "metadata", "headers"):
-        yield Problem(own.place, "`member` has no effect where `metadata` has no `headers`")
 
 
 def _disjoint_options(layers: list[Value]) -> Iterable[Problem]:
@@ -98,12 +83,6 @@ def _control(layers: list[Value]) -> Iterable[str]:
     yield from (f"{prefix.lower()}*" for prefix in prefixes[-1:])
     for option in options_of(layers).values():
         yield from (header.what.lower() for header in (option["headers"].what if "headers" in option else ()))
-
-
-def _last(layers: list[Value], table: str, key: str) -> list[Value]:
-    """Return the list that the narrowest of ``layers`` writes, none if no one does."""
-    lists = [own for layer in layers if (own := _inner(layer, table, key))]
-    return list(lists[-1].what) if lists else []
 
 
 def _inner(layer: Value, table: str, key: str) -> Value | None:

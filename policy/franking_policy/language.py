@@ -162,7 +162,8 @@ PER_LOGIN = {
     "answer": Key(ANSWER, "how a client is told that its message is refused"),
     "texts": Key(
         Named(FAULT, SAID),
-        "what a fault is called in replies, before our own words; `{seen}` stands for what was seen (default none)",
+        "what a fault is called in replies, before our own words; `{seen}` stands for what was seen, "
+        "if there is anything to be seen (default none)",
     ),
     "record_days": Key(Whole(1, 3660), "days for which the record of an accepted message is kept (default 30)"),
     "headers": Key(HEADERS, "which header fields leave and which ones are stamped"),

@@ -75,7 +75,7 @@ def _load(sources: Iterable[Source]) -> Policy:
     found += contradictions(written)
     if found:
         raise PolicyError(found)
-    return resolve(written, tuple(sorted(warnings(written))))
+    return resolve(written, tuple(sorted(set(warnings(written)))))
 
 
 @contextmanager

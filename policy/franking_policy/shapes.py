@@ -157,10 +157,10 @@ class ListOf:
     """Items that must be there."""
 
     def read(self, node: yaml.Node, label: str, report: Report) -> Value | None:
-        """Read the items; wrong ones are reported and left out."""
+        """Read the items; wrong ones are reported and left out, all of them if there is no list at all."""
         if not isinstance(node, yaml.SequenceNode):
             report.add(node, f"{label} must be a list, not {as_written(node)}{_no_list(node)}")
-            return None
+            return Value([], report.place(node))  # that the key was written is known: nobody is told to write it
         if len(node.value) < self.least:
             report.add(node, f"{label} must have at least {self.least} item{'s' if self.least > 1 else ''}")
         items = [self.item.read(child, label, report) for child in node.value]

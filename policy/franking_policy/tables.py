@@ -1,7 +1,7 @@
 """The tables of settings that a profile is made of: every key, its shape and its meaning (see `rules`)."""
 
 from franking_policy.shapes import Flag, Key, ListOf, Table, Whole
-from franking_policy.words import ANY, CONTROL_NAME, NAME, PROGRAM, SAID, SYNTAX, URL, WORD, exactly
+from franking_policy.words import ANY, BEGINNING, CONTROL_NAME, NAME, PROGRAM, SAID, SYNTAX, URL, WORD, exactly
 
 TAGS = Table(
     {
@@ -26,7 +26,7 @@ TAGS = Table(
 METADATA = Table(
     {
         "prefix": Key(
-            CONTROL_NAME,
+            BEGINNING,
             "the beginning of header fields that hold one value each, with the key behind it (default none)",
         ),
         "headers": Key(ListOf(CONTROL_NAME), "header fields that hold several (default none)"),
@@ -60,9 +60,10 @@ STREAM_SELECTION = Table(
         "default": Key(NAME, "the stream of a message that names none (default none)"),
         "syntax": Key(SYNTAX, "what the name of a stream must match whole (default anything)"),
         "on_conflict": Key(
-            exactly("refuse", "override"),
-            "when the login is bound to another stream than the endpoint or the message names: refuse the message, or "
-            "let the login override the endpoint, and either the message (default `refuse`)",
+            exactly("refuse", "same_type", "override"),
+            "when login, endpoint and message name different streams: refuse the message (`refuse`); let the endpoint "
+            "stand for all streams of the `type` of its own, but hold a login to the one it is bound to (`same_type`); "
+            "or let the login override the endpoint, and either the message (`override`) (default `refuse`)",
         ),
     },
 )

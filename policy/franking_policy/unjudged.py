@@ -102,9 +102,12 @@ NO_CHOICE = ((), (), False)
 def _choice(account: Account) -> tuple[object, object, bool]:
     """Return what decides whether a message may go by the stream that it, its login or its endpoint names."""
     selection, bound = account.stream_selection, account.stream if account.bound else ""
-    streams = frozenset((name, view.stream_type == "inbound") for name, view in account.streams.items())
-    naming = (_lowered(selection.headers), streams, bound, selection.on_conflict.value)
-    endpoints = (frozenset(account.endpoints.items()), bound)
+    conflict = selection.on_conflict.value
+    types = {name: view.stream_type for name, view in account.streams.items()}
+    known = {name: kind if conflict == "same_type" else kind == "inbound" for name, kind in types.items()}
+    naming = (_lowered(selection.headers), frozenset(known.items()), bound, conflict)
+    places = frozenset((endpoint, name, known[name]) for endpoint, name in account.endpoints.items())
+    endpoints = (places, (bound, known[bound], conflict) if bound else ())
     inbound = account.stream_type == "inbound"
     return naming if selection.headers.value else (), endpoints if account.endpoints else (), inbound
 

@@ -35,6 +35,7 @@ MEANT = {
     "replace": ("new", "drop", "yes", "true"),
     "refuse": ("reject",),
     "override": ("login", "allow"),
+    "same_type": ("type", "sametype", "same-type", "same"),
     "split": ("all",),
     "all": ("split", "merge"),
     "number": ("count", "rename", "append"),
@@ -160,6 +161,12 @@ def _control_name(text: str) -> str:
     return _control(text)
 
 
+def _beginning(text: str) -> str:
+    if text.endswith("*"):
+        raise ValueError("leave out the `*`")
+    return _control(text)
+
+
 def _syntax(text: str) -> str:
     if len(text) > 200:
         raise ValueError("200 characters are the most")
@@ -187,6 +194,7 @@ PATTERN = matching(r"[!-)+-9;-~]{1,76}\*?", "a header field name, or its beginni
 DROPPABLE = Text("a header field name that can be dropped, or its beginning and `*`", _droppable, PATTERN.pattern)
 CONTROL = Text("a header field name that can be taken out, or its beginning and `*`", _control, PATTERN.pattern)
 CONTROL_NAME = Text("a header field name that can be taken out", _control_name, FIELD_NAME)
+BEGINNING = Text("the beginning of a header field name", _beginning, FIELD_NAME)
 DOMAIN = Text("a domain name", domain)
 ADDRESS = Text("one address", _address)
 NETWORK = Text("an IP network such as `192.0.2.0/24`", network)

@@ -1,6 +1,6 @@
 """What stands in all files of a policy, before anything is made of it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
@@ -56,6 +56,30 @@ class Written:
         named = [value for layer in (*self.defaults, account) if (value := layer.get("profile"))]
         profile = self.profile(named[-1].what if named else DEFAULT_PROFILE)
         return [*([profile] if profile else []), *self.defaults]
+
+
+Layer = tuple[Value, bool]
+"""What settings are written in, and whether it is the policy's own and not of a shipped profile."""
+
+
+def chains(written: Written, account: Value, tables: Collection[str]) -> Iterable[list[Layer]]:
+    """Yield the layers, from the broad to the narrow, of an account, of each of its streams and of its logins.
+
+    Of its logins those that say something of ``tables``, on each stream by which they may send.
+    """
+    shipped = {id(profile) for profile in written.shipped.values()}
+    layers = [*((layer, id(layer) not in shipped) for layer in written.broader(account)), (account, True)]
+    streams: dict[str, list[Layer]] = {}
+    for layer, own in layers:
+        for name, stream in items(layer, "streams"):
+            streams.setdefault(name, [*layers]).append((stream, own))
+    yield layers
+    yield from streams.values()
+    for _, login in items(account, "logins"):
+        if any(table in login.what for table in tables):
+            bound = login.get("stream")
+            known = [streams[bound.what]] if bound else [layers, *streams.values()]
+            yield from ([*chain, (login, True)] for chain in known)
 
 
 def items(mapping: Value, name: str) -> list[tuple[str, Value]]:

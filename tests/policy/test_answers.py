@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -155,6 +156,29 @@ def test_a_fault_s_own_text_comes_before_its_check_s_and_both_before_ours(
     assert reply[0].startswith(f"550-5.7.1 {told}" if "From" in changed else f"550-5.6.0 {told}")
     assert len(reply) == (3 if told else 2)
     assert all(len(line) + 2 <= 512 and re.fullmatch(r"550[- ]5\.\d\.\d [ -~]+", line) for line in reply)
+
+
+UNSEEN_IN: dict[str, dict[str, Any]] = {
+    "from_domain.missing": {"From": None},
+    "to.missing": {"To": None},
+    "subject.missing": {"Subject": " "},
+    "unsubscribe.missing": {},
+    "idempotency.malformed": {"X-Key": " "},
+    "field_count": {"extra": [("X-Field", "value")] * 5000},
+}
+
+
+@pytest.mark.parametrize("fault", sorted(UNSEEN_IN))
+def test_what_authors_are_told_has_nothing_to_be_seen_has_nothing(
+    account: MakeAccount, message: MakeMessage, fault: str
+) -> None:
+    """Each of these faults, in a message that has it."""
+    settings = ("unsubscribe: {required: always}", "idempotency: {headers: [X-Key]}")
+    decision = decide(account(*settings), message(**UNSEEN_IN[fault]))
+
+    assert isinstance(decision, Refuse)
+    found = [one for one in decision.refusals if fault in (one.check, f"{one.check}.{one.fault}")]
+    assert [one.seen for one in found] == [""]
 
 
 @given(

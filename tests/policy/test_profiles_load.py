@@ -1,14 +1,20 @@
 """Shipped profiles, a policy's own, and what an author is told of them."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 
+from franking_policy.admit import admit
+from franking_policy.decide import decide
 from franking_policy.load import load
-from franking_policy.model import Policy
+from franking_policy.message import Message
+from franking_policy.model import Account, Policy
 from franking_policy.profiles import shipped
 from franking_policy.rules import RULES
 from franking_policy.source import PolicyError
+from franking_policy.verdict import Accept
 
 NAMES = sorted(shipped())
 
@@ -161,6 +167,20 @@ def test_names_of_streams_are_bounded_as_at_postmark(name: str, is_one: bool) ->
     else:
         with pytest.raises(PolicyError, match=rf"stream `{name}` .*`syntax` at profiles/postmark\.yaml"):
             of(line)
+
+
+@pytest.mark.parametrize(("named", "stream"), [("", "broadcast"), ("newsletter", "newsletter"), ("outbound", None)])
+def test_another_broadcast_stream_is_named_at_postmark_s_broadcast_host(
+    message: Callable[..., Message], named: str, stream: str | None
+) -> None:
+    """The host is for the class of traffic; a server may have several streams of it."""
+    streams = "streams: {broadcast: {endpoints: [broadcasts]}, newsletter: {type: broadcast}}"
+    account = admit(of(ACCOUNT.replace("domains", f"profile: postmark, {streams}, domains")), "a", "", "broadcasts")
+    assert isinstance(account, Account)
+    sent = message(From="a@a.example", X_PM_Message_Stream=named, List_Unsubscribe="<https://a.example/u>")
+    decision = decide(account, replace(sent, endpoint="broadcasts"))
+
+    assert (decision.record.stream if isinstance(decision, Accept) else None) == stream
 
 
 def test_a_replaced_profile_is_not_mixed_with_the_shipped_one() -> None:

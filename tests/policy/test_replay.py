@@ -208,6 +208,7 @@ def test_tags_that_another_policy_reads_elsewhere_are_not_judged(message: MakeMe
 
 
 STREAMS = ", streams: {out: {}, in: {type: inbound}}, stream_selection: {headers: [X-Stream], default: out}"
+BY_TYPE = STREAMS.replace("default: out", "default: out, on_conflict: same_type")
 
 
 @pytest.mark.parametrize(
@@ -231,6 +232,8 @@ STREAMS = ", streams: {out: {}, in: {type: inbound}}, stream_selection: {headers
         ("", STREAMS, ("stream_selection",)),
         (STREAMS, "", ()),
         (STREAMS, STREAMS.replace("in: {type: inbound}", "in: {}"), ("stream_selection",)),
+        (STREAMS, STREAMS.replace("out: {}", "out: {type: broadcast}"), ()),
+        (BY_TYPE, BY_TYPE.replace("out: {}", "out: {type: broadcast}"), ("stream_selection",)),
         ("", ", metadata: {prefix: X-M-}", ("metadata",)),
         ("", ", subject: {longest: 5}", ()),
         ("", ", tags: {longest: 5}", ()),

@@ -20,6 +20,11 @@ STREAMS = "streams: {main: {}, news: {type: broadcast, endpoints: [bulk]}, back:
 BY_FIELD = "stream_selection: {headers: [X-Stream, X-Old-Stream]}"
 DEFAULT = "stream_selection: {headers: [X-Stream, X-Old-Stream], default: main}"
 OVERRIDE = "stream_selection: {headers: [X-Stream], default: main, on_conflict: override}"
+SAME_TYPE = "stream_selection: {headers: [X-Stream], default: main, on_conflict: same_type}"
+TWO_OF_A_TYPE = (
+    "streams: {main: {}, receipts: {}, back: {type: inbound}, news: {type: broadcast, endpoints: [bulk]}, "
+    "promo: {type: broadcast}}"
+)
 
 
 def way(account: Account, message: Message) -> str:
@@ -27,7 +32,7 @@ def way(account: Account, message: Message) -> str:
     match decide(account, message):
         case Accept(edits, _, record):
             stamps = [edit.value for edit in edits if isinstance(edit, Add) and edit.name == "X-Franking-Stream"]
-            kinds = {"main": "transactional", "news": "broadcast", "back": "inbound"}
+            kinds = {"main": "transactional", "receipts": "transactional", "news": "broadcast", "promo": "broadcast"}
             assert stamps == ([f"{record.stream}; type={kinds[record.stream]}"] if record.stream else [])
             return record.stream
         case Refuse((refusal,)):
@@ -92,6 +97,73 @@ def test_a_login_at_another_stream_s_endpoint_is_refused_at_mail() -> None:
     assert isinstance(refusal, Refusal)
     assert (refusal.check, refusal.fault, refusal.status) == ("stream", "conflict", "5.7.1")
     assert "this endpoint is for stream news, and the login is bound to stream main" in refusal.text
+
+
+@pytest.mark.parametrize(
+    ("login", "endpoint", "named", "expected"),
+    [
+        ("{}", "bulk", "", "news"),
+        ("{}", "bulk", "news", "news"),
+        ("{}", "bulk", "promo", "promo"),
+        ("{}", "bulk", "main", "stream.conflict"),
+        ("{}", "bulk", "back", "stream.conflict"),
+        ("{}", "bulk", "none", "stream.unknown"),
+        ("{}", "", "promo", "promo"),
+        ("{}", "other", "receipts", "receipts"),
+        ("{stream: main}", "", "receipts", "stream.conflict"),
+        ("{stream: promo}", "", "news", "stream.conflict"),
+        ("{stream: promo}", "bulk", "", "promo"),
+        ("{stream: promo}", "bulk", "promo", "promo"),
+        ("{stream: promo}", "bulk", "news", "stream.conflict"),
+    ],
+)
+def test_an_endpoint_may_be_for_all_streams_of_a_type_and_a_login_is_for_one(
+    message: MakeMessage, login: str, endpoint: str, named: str, expected: str
+) -> None:
+    """What a login is bound to may be what keeps its owner from the other streams."""
+    account = admit(policy(TWO_OF_A_TYPE, SAME_TYPE, login=login), "app", "", endpoint)
+    assert isinstance(account, Account)
+
+    assert way(account, replace(message(X_Stream=named), endpoint=endpoint)) == expected
+
+
+def test_a_login_at_the_endpoint_of_another_type_is_refused_at_mail() -> None:
+    """As it is where an endpoint is for one stream alone."""
+    refusal = admit(policy(TWO_OF_A_TYPE, SAME_TYPE, login="{stream: main}"), "app", "", "bulk")
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.check, refusal.fault) == ("stream", "conflict")
+
+
+def test_a_stream_of_another_type_than_the_endpoint_s_is_told_those_of_its_type(message: MakeMessage) -> None:
+    """Another endpoint takes it, or another stream."""
+    account = admit(policy(TWO_OF_A_TYPE, SAME_TYPE), "app", "", "bulk")
+    assert isinstance(account, Account)
+    decision = decide(account, replace(message(X_Stream="main"), endpoint="bulk"))
+
+    assert isinstance(decision, Refuse)
+    (refusal,) = decision.refusals
+    assert refusal.text == (
+        "X-Stream says main, and the endpoint is bound to stream news and other broadcast streams: "
+        "name one of news, promo"
+    )
+
+
+def test_a_stream_of_the_endpoint_s_type_has_its_own_counter_and_rules(message: MakeMessage) -> None:
+    """It is the message's stream in every respect."""
+    rules = ("unsubscribe: {required: broadcast}", "quotas: [{messages: 7, per: day, of: stream}]")
+    account = admit(policy(TWO_OF_A_TYPE, SAME_TYPE, *rules), "app", "", "bulk")
+    assert isinstance(account, Account)
+    link = {"List_Unsubscribe": "<https://acme.example/u>"}
+    decisions = [
+        decide(account, replace(message(X_Stream=name, **link), endpoint="bulk")) for name in ("news", "promo")
+    ]
+
+    assert [[charge.identity for charge in one.charges] for one in decisions if isinstance(one, Accept)] == [
+        ["news"],
+        ["promo"],
+    ]
+    assert way(account, replace(message(X_Stream="promo"), endpoint="bulk")) == "unsubscribe.missing"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +260,12 @@ EARLY = (
     "recipients_per_message: 1",
     "streams: {main: {}, news: {message_size: 200, recipients_per_message: 2, endpoints: [bulk]}}",
 )
+WIDER = (
+    "streams: {main: {}, other: {message_size: 400, recipients_per_message: 4}, "
+    "news: {type: broadcast, message_size: 200, recipients_per_message: 2, endpoints: [bulk]}, "
+    "promo: {type: broadcast, message_size: 300, recipients_per_message: 3}, "
+    "back: {type: inbound, message_size: 500, recipients_per_message: 5}}"
+)
 
 
 @pytest.mark.parametrize(
@@ -200,13 +278,17 @@ EARLY = (
         ("stream_selection: {default: main}", "{}", "", 100, 1),
         ("stream_selection: {default: main}", "{}", "bulk", 200, 2),
         (DEFAULT, "{message_size: 50, recipients_per_message: 5}", "", 50, 5),
+        (SAME_TYPE, "{}", "", 400, 4),
+        (SAME_TYPE, "{}", "bulk", 300, 3),
+        (SAME_TYPE, "{stream: news}", "bulk", 200, 2),
     ],
 )
 def test_before_the_header_section_the_widest_stream_counts(
     selection: str, login: str, endpoint: str, octets: int, recipients: int
 ) -> None:
     """A message that may still name a stream with wider limits is not refused by those of another."""
-    account = admit(policy(*EARLY, selection, login=login), "app", "", endpoint)
+    early = (*EARLY[:2], WIDER) if selection == SAME_TYPE else EARLY
+    account = admit(policy(*early, selection, login=login), "app", "", endpoint)
     assert isinstance(account, Account)
 
     assert size_refusal(account, octets, endpoint) is None

@@ -2,7 +2,8 @@
 
 A login bound to a stream comes before the endpoint (`milter_macro_daemon_name` in Postfix's master.cf), and either
 before a field of the message. Where they name different streams, the message is refused, unless `on_conflict` lets
-the former override the latter.
+the former override the latter, or an endpoint stand for all streams of one type. A login never yields: what it is
+bound to may be what keeps its owner from the other streams.
 """
 
 from franking_policy.dialect.fault import Fault
@@ -18,7 +19,7 @@ def at_endpoint(account: Account, endpoint: str) -> tuple[Account, Fault | None]
         return account, None
     if not account.bound:
         return account.streams[named], None
-    if account.stream_selection.on_conflict.value == "override":
+    if account.stream_selection.on_conflict.value == "override" or _stands_for(named, account):
         return account, None
     text = (
         f"this endpoint is for stream {named}, and the login is bound to stream {account.stream}: "
@@ -32,14 +33,24 @@ def selectable(account: Account, endpoint: str) -> tuple[Account, ...]:
 
     What is judged before the header section is seen is judged by all of them.
     """
-    if _fixed(account, endpoint) or not account.stream_selection.headers.value:
+    if not account.stream_selection.headers.value:
         return (account,)
-    return (account, *(view for view in account.streams.values() if view.stream_type != "inbound"))
+    sending = (view for view in account.streams.values() if view.stream_type != "inbound")
+    return (account, *(view for view in sending if _may_name(account, endpoint, view)))
 
 
-def _fixed(account: Account, endpoint: str) -> bool:
-    """Tell whether the stream is settled by login or endpoint, whatever the message says."""
-    return account.bound or endpoint in account.endpoints
+def _may_name(account: Account, endpoint: str, view: Account) -> bool:
+    """Tell whether neither login nor endpoint keeps a message from naming the stream of ``view``."""
+    if view.stream == account.stream:
+        return True
+    at = account.endpoints.get(endpoint, "")
+    return not account.bound and (not at or _stands_for(at, view))
+
+
+def _stands_for(stream: str, view: Account) -> bool:
+    """Tell whether an endpoint of ``stream`` is one for the stream of ``view`` too."""
+    same = view.streams[stream].stream_type == view.stream_type
+    return same and view.stream_selection.on_conflict.value == "same_type"
 
 
 def chosen(account: Account, message: Message) -> tuple[Account, Fault | None]:
@@ -60,13 +71,23 @@ def _named(account: Account, message: Message, fields: list[Field]) -> tuple[Acc
     name = names.pop()
     if name not in account.streams:
         return account, _unknown(field.name, name, account)
-    if _fixed(account, message.endpoint) and name != account.stream:
-        if account.stream_selection.on_conflict.value == "override":
-            return _sending(account)
-        what = "login is" if account.bound else "endpoint is"
-        text = f"{field.name} says {name}, and the {what} bound to stream {account.stream}: leave the field out"
-        return account, Fault("conflict", text, "on_conflict", name)
-    return _sending(account.streams[name])
+    if _may_name(account, message.endpoint, account.streams[name]):
+        return _sending(account.streams[name])
+    if account.stream_selection.on_conflict.value == "override":
+        return _sending(account)
+    return account, Fault("conflict", f"{field.name} says {name}, and {_held(account)}", "on_conflict", name)
+
+
+def _held(account: Account) -> str:
+    """Return what keeps a message from naming another stream, and what to do about it."""
+    if account.bound:
+        return f"the login is bound to stream {account.stream}: leave the field out"
+    held = f"the endpoint is bound to stream {account.stream}"
+    if account.stream_selection.on_conflict.value != "same_type":
+        return f"{held}: leave the field out"
+    kind = account.stream_type
+    same = [name for name, view in account.streams.items() if view.stream_type == kind]
+    return f"{held} and other {kind} streams: name one of {', '.join(same[:10])}"
 
 
 def _sending(account: Account) -> tuple[Account, Fault | None]:
