@@ -161,9 +161,7 @@ class Session(Milter.Base):
         return Milter.CONTINUE
 
     def _known_full(self, transaction: Transaction, account: Account, moment: datetime) -> Exceeded | None:
-        if account.idempotency.headers.value:
-            return None  # a retry costs nothing, and only the end of the message tells whether it is one
-        least = charges_at_mail(account, transaction.sasl_username, self._client_address, moment)
+        least = charges_at_mail(account, transaction.sasl_username, self._client_address, moment, transaction.endpoint)
         return self._services.ledger.known_full(account.name, least)
 
     @Milter.noreply

@@ -25,7 +25,7 @@ def charges(account: Account, message: Message) -> tuple[Charge, ...]:
 
 
 def charges_at_mail(
-    account: Account, login: str, client_address: str, now: datetime, endpoint: str = ""
+    account: Account, login: str, client_address: str, now: datetime, endpoint: str
 ) -> tuple[Charge, ...]:
     """Return what any message of a login from a client costs at least, as far as MAIL tells.
 

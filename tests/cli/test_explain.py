@@ -134,7 +134,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def count(policy: Path, server: Any) -> None:
     """Count one message of the account, as the ledger does."""
     account = load_directory(policy).accounts["acme"]
-    for charge in charges_at_mail(account, "app", "", datetime.now(UTC)):
+    for charge in charges_at_mail(account, "app", "", datetime.now(UTC), ""):
         server.client.hincrby(counter("acme", charge), "used", 1)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -403,8 +404,8 @@ def _add(files: Files, number: int) -> None:
 def test_of_two_changes_at_once_none_is_lost(config: Path) -> None:
     """40 logins are added by 8 processes."""
     files = Files(config.parent / "tokens", config.parent / "passwords")
-    with multiprocessing.get_context("spawn").Pool(8) as pool:
-        pool.starmap(_add, [(files, number) for number in range(40)])
+    with ProcessPoolExecutor(8, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_add, [files] * 40, range(40)))
 
     assert {login.name for login in logins.stored(files)} == {f"login-{number}" for number in range(40)}
 

@@ -220,7 +220,7 @@ accounts:
     refusals = [admit(policy, login, "") for login in "ab"]
     now = datetime(2026, 11, 20, tzinfo=UTC)
     account = policy.accounts["c"]
-    reply = quota_reply(account, charges_at_mail(account, "c", "", now)[0], 5, 5, now)
+    reply = quota_reply(account, charges_at_mail(account, "c", "", now, "")[0], 5, 5, now)
 
     assert [refusal.published for refusal in refusals if isinstance(refusal, Refusal)] == ["No.", "Never."]
     assert str(reply).splitlines()[0] == "451-4.7.1 Full at 5."

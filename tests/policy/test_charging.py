@@ -167,7 +167,7 @@ def test_an_outsider_s_address_is_never_billed(acme: Account, sent: Message) -> 
 
 def test_at_mail_the_least_is_charged_of_what_is_known(acme: Account) -> None:
     """The author's domain is not, and one recipient is the least."""
-    found = charges_at_mail(acme, "app", "::ffff:192.0.2.7", datetime(2026, 11, 20, 10, tzinfo=UTC))
+    found = charges_at_mail(acme, "app", "::ffff:192.0.2.7", datetime(2026, 11, 20, 10, tzinfo=UTC), "")
 
     assert [(one.quota.of, one.identity, one.cost) for one in found] == [
         ("account", "", 1),
@@ -180,7 +180,7 @@ def test_at_mail_the_least_is_charged_of_what_is_known(acme: Account) -> None:
 
 def test_what_is_known_at_mail_is_counted_in_the_same_places_later(acme: Account, sent: Message) -> None:
     """Or a full window would not be known there."""
-    early = charges_at_mail(acme, "app", "192.0.2.7", sent.received)
+    early = charges_at_mail(acme, "app", "192.0.2.7", sent.received, "")
     late = charges(acme, replace(sent, recipients=("a@example.org",) * 4))
 
     assert all(any(one.same_counter(other) for other in late) for one in early)
