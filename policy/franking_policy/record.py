@@ -1,4 +1,4 @@
-"""What is stored of an accepted message, so that support can answer what became of it."""
+"""What is stored of an accepted message: the answer to whoever asks support where it went."""
 
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
