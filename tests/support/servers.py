@@ -15,12 +15,13 @@ CLUSTER_BUS = 10_000
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody has, and with `CLUSTER_BUS` added is one still."""
+    """Return a TCP port that nobody has, and with `CLUSTER_BUS` added is one that nobody has either."""
     while True:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port: int = free.getsockname()[1]
-        if port + CLUSTER_BUS < 65_536:
-            return port
+            if port + CLUSTER_BUS < 65_536:
+                with suppress(OSError), socket.create_server(("127.0.0.1", port + CLUSTER_BUS)):
+                    return port
 
 
 @dataclass(slots=True)
@@ -63,13 +64,16 @@ class Nodes:
 
     def start(self, *options: str, port: int = 0, sentinel: str = "") -> Node:
         """Start a redis-server with ``options``, or a Sentinel with the configuration file ``sentinel``."""
-        port = port or free_port()
-        arguments = ("--port", str(port), "--save", "", *self.options, *options)
+        at = port or free_port()
+        arguments = ("--port", str(at), "--save", "", *self.options, *options)
         if sentinel:
-            arguments = (f"{self.directory}/{port}/sentinel.conf", "--sentinel", "--port", str(port))
-        node = self._begin(port, arguments, {"sentinel.conf": sentinel} if sentinel else {})
-        _until(node.client.ping)
-        return node
+            arguments = (f"{self.directory}/{at}/sentinel.conf", "--sentinel", "--port", str(at))
+        node = self._begin(at, arguments, {"sentinel.conf": sentinel} if sentinel else {})
+        _until(lambda: node.process.poll() is not None or node.client.ping())
+        if node.process.poll() is None:
+            return node
+        assert not port, (node.directory / "log").read_text()
+        return self.start(*options, sentinel=sentinel)  # somebody else was faster to take the port
 
     def start_tls(self, *options: str) -> Node:
         """Start a redis-server that speaks TLS alone."""
