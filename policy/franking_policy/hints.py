@@ -19,9 +19,8 @@ def warnings(written: Written) -> Iterable[Problem]:
         yield from _of_account(written, name, account)
         yield from _unlimited(written, account)
         yield from inert(written, name, account)
-    for layer in _layers(written):
-        yield from _any_name(layer)
     for layer in written.layers():
+        yield from _any_name(layer)
         yield from _nothing_seen(layer)
     yield from idle(written)
     yield from kept(written)
@@ -66,14 +65,6 @@ def _unlimited(written: Written, account: Value) -> Iterable[Problem]:
             yield Problem(place, message)
 
 
-def _layers(written: Written) -> Iterable[Value]:
-    yield from written.defaults
-    yield from (value for _, value in written.profiles)
-    for _, account in written.accounts:
-        yield account
-        yield from (value for _, value in (*items(account, "streams"), *items(account, "logins")))
-
-
 def _any_name(layer: Value) -> Iterable[Problem]:
     checks = layer.get("checks")
     mode = checks.get("from_domain") if checks else None
@@ -88,7 +79,7 @@ def _nothing_seen(layer: Value) -> Iterable[Problem]:
 
 
 def _unused_profiles(written: Written) -> Iterable[Problem]:
-    named = [profile.what for layer in _layers(written) if (profile := layer.get("profile"))]
+    named = [profile.what for layer in written.layers() if (profile := layer.get("profile"))]
     for name, value in written.profiles:
         if name not in {DEFAULT_PROFILE, *named}:
             yield Problem(value.place, f"no account has profile `{name}`")
@@ -102,7 +93,7 @@ def _replaced_profiles(written: Written) -> Iterable[Problem]:
 
 def _without_effect(written: Written) -> Iterable[Problem]:
     """Yield every option: where a policy sets it, and a shipped profile's where it is first chosen."""
-    for layer in _layers(written):
+    for layer in written.layers():
         for name, option in items(layer, "options"):
             yield Problem(option.place, f"option `{name}` has no effect: it is stored with each message, no more")
     told = set[str]()
