@@ -123,6 +123,20 @@ def test_a_server_that_answers_no_lookup_is_tried_ever_less_often(
     assert time.monotonic() - failed < 2
 
 
+def test_a_directory_that_is_closed_tries_no_more(
+    deaf: Deaf, directory: Any, policy: Policy, caplog: Any, eventually: Eventually
+) -> None:
+    """What is still asked is answered."""
+    deaf.deaf_to = SEARCH
+    directory.policy_for(policy, "acme-app")
+    directory.close()
+    deaf.deaf_to = NOTHING
+    eventually(lambda: not [one for one in threading.enumerate() if "_ask_again" in one.name])
+
+    assert directory.policy_for(policy, "ona").logins["ona"].name == "widgets"
+    assert "answers again" not in caplog.text
+
+
 def _waits(directory: Any, policy: Policy, seconds: float) -> list[float]:
     """Look up one name after the other, and return how long each took."""
     waits: list[float] = []

@@ -6,11 +6,10 @@ search, the next one serves, and without any every search fails at once. Referra
 
 import logging
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import ldap3
@@ -70,6 +69,7 @@ class Servers:
         self._away = away
         self._states = [_State(server, RETRY_SECONDS[0]) for server in settings.servers]
         self._lock = Lock()
+        self._closed = Event()
         self._away(0)
         self._wanted = sorted(set(settings.attributes.values()))
 
@@ -87,10 +87,10 @@ class Servers:
         return any(state.answers for state in self._states)
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up, and try no more who failed; what is asked all the same is answered, and hung up on too."""
+        self._closed.set()
         for state in self._states:
-            while state.idle:
-                _hang_up(state.idle.pop())
+            _hang_up_all(state.idle)
 
     def _ask(self, base: str, written: str, scope: str) -> list[Entry]:
         said = ["no LDAP server answers"]
@@ -114,7 +114,7 @@ class Servers:
     def _entries(self, state: _State, base: str, written: str, scope: str) -> list[Entry]:
         connection = self._searched(state, base, written, scope)
         result, response = connection.result, connection.response
-        _keep(state.idle, connection)
+        self._keep(state.idle, connection)
         code = result["result"]
         if code == NO_SUCH_OBJECT and scope == ldap3.BASE:
             return []
@@ -198,17 +198,15 @@ class Servers:
             self._away(0 if others else 1)
 
     def _ask_again(self, state: _State) -> None:
-        """Try a server that failed until it answers."""
-        answers = False
-        while not answers:
-            time.sleep(state.pause)
+        """Try a server that failed until it answers, or nobody asks any more."""
+        while not self._closed.wait(state.pause):
             state.pause = min(2 * state.pause, RETRY_SECONDS[1])
-            answers = self._try(state)
+            if self._try(state):
+                return
 
     def _try(self, state: _State) -> bool:
         """Tell whether a server answers a search, as lookups are: it may bind and no more."""
-        while connection := _popped(state.idle):
-            _hang_up(connection)
+        _hang_up_all(state.idle)
         try:
             with suppress(_Refused, TooLarge):  # which are answers
                 self._entries(state, self._settings.base, ANY, ldap3.BASE)
@@ -219,6 +217,15 @@ class Servers:
             self._away(0)
             log.warning("LDAP server %s answers again", state.server)
         return True
+
+    def _keep(self, idle: list[Any], connection: Any) -> None:
+        """Keep ``connection`` for the next search, if there is room and there will be one."""
+        if len(idle) < IDLE:
+            idle.append(connection)
+        else:
+            _hang_up(connection)
+        if self._closed.is_set():  # whoever sets it while we look hangs up on all that is here
+            _hang_up_all(idle)
 
 
 class _Refused(Exception):
@@ -276,10 +283,8 @@ def _popped(idle: list[Any]) -> Any:
         return None
 
 
-def _keep(idle: list[Any], connection: Any) -> None:
-    if len(idle) < IDLE:
-        idle.append(connection)
-    else:
+def _hang_up_all(idle: list[Any]) -> None:
+    while connection := _popped(idle):
         _hang_up(connection)
 
 
