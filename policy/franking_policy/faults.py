@@ -19,9 +19,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "idempotency": ("several", "malformed", "long"),
     "mailer": (),
     "field_count": (),
-    "quota": ("large",),
+    "quota": ("large", "second", "minute", "hour", "day", "month"),
 }
-"""Faults by check; `account` is what MAIL is refused for, `quota` what a full quota is put off with."""
+"""Faults by check; `account` is what MAIL is refused for, `quota` what a full quota is put off with, by its window."""
 
 NOTHING_SEEN = frozenset(
     {

@@ -163,7 +163,7 @@ PER_LOGIN = {
     "texts": Key(
         Named(FAULT, SAID),
         "what a fault is called in replies, before our own words; `{seen}` stands for what was seen, "
-        "if there is anything to be seen (default none)",
+        "if there is anything to be seen, and for the limit of a quota that is full (default none)",
     ),
     "record_days": Key(Whole(1, 3660), "days for which the record of an accepted message is kept (default 30)"),
     "headers": Key(HEADERS, "which header fields leave and which ones are stamped"),

@@ -210,8 +210,8 @@ def answer_reply(refused: Refuse, queue_id: str) -> Reply:
 def quota_reply(account: Account, charge: Charge, used: int, limit: int, now: datetime) -> Reply:
     """Return what a client is told whose message has no room in the window of ``charge``.
 
-    See `quotas.exceeded_text` for ``used`` and ``limit``.
+    See `quotas.exceeded_text` for ``used`` and ``limit``; the account's own words are those for the window, or for all.
     """
-    called = account.texts.get("quota")
-    words = [called.value.replace("{seen}", str(used))] if called else []
+    called = account.texts.get(f"quota.{charge.quota.per}") or account.texts.get("quota")
+    words = [called.value.replace("{seen}", str(limit))] if called else []
     return reply(charge.quota.reply, "4.7.1", [*words, exceeded_text(account.name, charge, used, limit, now)])

@@ -214,16 +214,44 @@ version: 1
 accounts:
   a: {domains: [a.example], status: suspended, texts: {account.suspended: No., account: Never.}, logins: {a: {}}}
   b: {domains: [b.example], status: pending, texts: {account.suspended: No., account: Never.}, logins: {b: {}}}
-  c: {domains: [c.example], texts: {quota: 'Full at {seen}.'}, quotas: [{messages: 5, per: day}], logins: {c: {}}}
+  c:
+    domains: [c.example]
+    texts: {quota: 'Full at {seen}.', quota.minute: Slower.}
+    quotas: [{messages: 5, per: day}, {messages: 2, per: minute}, {messages: 1, per: second}]
+    logins: {c: {}}
 """
     policy = load([("a.yaml", text.encode())])
     refusals = [admit(policy, login, "") for login in "ab"]
     now = datetime(2026, 11, 20, tzinfo=UTC)
     account = policy.accounts["c"]
-    reply = quota_reply(account, charges_at_mail(account, "c", "", now, "")[0], 5, 5, now)
+    charges = charges_at_mail(account, "c", "", now, "")
+    replies = [quota_reply(account, charge, 7, charge.quota.limit, now) for charge in charges]
 
     assert [refusal.published for refusal in refusals if isinstance(refusal, Refusal)] == ["No.", "Never."]
-    assert str(reply).splitlines()[0] == "451-4.7.1 Full at 5."
+    told = [str(reply).splitlines()[0] for reply in replies]
+    assert told == ["451-4.7.1 Full at 5.", "451-4.7.1 Slower.", "451-4.7.1 Full at 1."]
+
+
+@pytest.mark.parametrize(
+    ("profile", "per", "told"),
+    [
+        ("mailersend", "minute", "Your account reached its rate limit of 5 requests/min."),
+        ("mailersend", "day", "Your account reached its API daily quota limit."),
+        ("mailersend", "month", ""),
+        ("mailpace", "second", "You are sending emails too quickly"),
+        ("mailpace", "day", ""),
+    ],
+)
+def test_a_full_quota_is_told_in_the_words_for_its_window(profile: str, per: str, told: str) -> None:
+    """Those of a day would be wrong for a minute's; where a provider has published none, there are ours alone."""
+    text = f"{{profile: {profile}, domains: [a.example], quotas: [{{messages: 5, per: {per}}}], logins: {{a: {{}}}}}}"
+    account = load([("a.yaml", f"version: 1\naccounts:\n  a: {text}\n".encode())]).accounts["a"]
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    (charge,) = charges_at_mail(account, "a", "", now, "")
+    lines = quota_reply(account, charge, 5, 5, now).lines
+
+    assert len(lines) == 1 + bool(told)
+    assert lines[0].startswith(told or "account a ")
 
 
 PENDING = "pending: {own_domains: true}"
