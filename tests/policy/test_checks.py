@@ -91,6 +91,7 @@ def test_the_refusal_names_address_account_and_verified_domains(acme: Account, m
         ({"From": "ceo%bank.example@acme.example"}, "from_domain", "From does not parse"),
         ({"From": "x" * 1000 + " <a@acme.example>"}, "from_domain", "line of 1023 octets: 998 is the most"),
         ({"To": None}, "to", "no To field"),
+        ({"To": " "}, "to", "To is empty"),
         ({"extra": [("to", "b@example.org")]}, "to", "2 To fields"),
         ({"Subject": None}, "subject", "no Subject field"),
         ({"extra": [("subject", "again")]}, "subject", "2 Subject fields"),

@@ -227,6 +227,7 @@ def test_a_size_is_judged_at_mail_and_at_the_end(account: MakeAccount, message: 
         ("subject: {longest: 5, required: false}", {"Subject": None}, []),
         ("to: {}", {"To": None}, ["to.missing"]),
         ("to: {required: false}", {"To": None}, []),
+        ("to: {required: false}", {"To": ""}, []),
         ("to: {required: false}", {"extra": [("TO", "b@example.org")]}, ["to.several"]),
         ("reply_to: {most: 1}", {"Reply-To": "a@x.example"}, []),
         ("reply_to: {most: 1}", {"Reply-To": None}, []),
