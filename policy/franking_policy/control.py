@@ -1,6 +1,6 @@
 """The control fields of an account: the names that its settings give, gathered once and shared by all alike."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -9,9 +9,12 @@ from franking_policy.model import Control
 from franking_policy.rules import Names
 
 
-def control(settings: Mapping[str, Any]) -> Control:
-    """Return the control fields of the resolved ``settings`` of an account."""
-    return _control(tuple(_patterns(settings)))
+def control(views: Iterable[Mapping[str, Any]]) -> Control:
+    """Return the control fields of an account, of which ``views`` are the resolved settings on each of its streams.
+
+    What speaks to us on one stream leaves from none.
+    """
+    return _control(tuple(dict.fromkeys(pattern for settings in views for pattern in _patterns(settings))))
 
 
 @cache

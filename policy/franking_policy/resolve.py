@@ -4,7 +4,7 @@ Each resolved value remembers the place that set it. Nothing is left to look up 
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -87,42 +87,40 @@ def _view(settings: Settings, login: Value | None) -> Account:
     """Return the account as ``login`` sees it, or who has none, on the stream of messages that name none."""
     bound = login.get("stream") if login else None
     layers = (login,) if login else ()
-    streams: dict[str, Account] = {}
-    views = {name: _on_stream(settings, name, bound, layers, streams) for name in settings["stream_layers"]}
-    streams.update(views)
     own = _layered(settings, *layers)
+    on_streams = {name: _layered(settings, *found, *layers) for name, found in settings["stream_layers"].items()}
+    streams: dict[str, Account] = {}
+    shared = {"streams": streams, "control": control([own, *on_streams.values()])}
+    for name, on_stream in on_streams.items():
+        streams[name] = _account(on_stream, {**_stream_facts(settings, name, bound), **shared})
     default = bound or own["stream_selection"].default
     name = default.what if isinstance(default, Value) else default.value
-    return streams[name] if name else _account(own, streams, NO_STREAM)
+    return streams[name] if name else _account(own, {**NO_STREAM, **shared})
 
 
 NO_STREAM: Settings = {"stream": "", "stream_type": "", "stream_place": BUILT_IN, "bound": False}
 
 
-def _on_stream(
-    settings: Settings, name: str, bound: Value | None, login: Iterable[Value], streams: Mapping[str, Account]
-) -> Account:
+def _stream_facts(settings: Settings, name: str, bound: Value | None) -> Settings:
     layers = settings["stream_layers"][name]
     kinds = [kind.what for layer in layers if (kind := layer.get("type"))]
     selected = settings["stream_selection"].default
-    place = bound.place if bound else selected.place if selected.value == name else layers[-1].place
-    facts = {
+    return {
         "stream": name,
         "stream_type": kinds[-1] if kinds else "transactional",
-        "stream_place": place,
+        "stream_place": bound.place if bound else selected.place if selected.value == name else layers[-1].place,
         "bound": bound is not None,
     }
-    return _account(_layered(settings, *layers, *login), streams, facts)
 
 
-def _account(settings: Settings, streams: Mapping[str, Account], facts: Settings) -> Account:
+def _account(settings: Settings, facts: Settings) -> Account:
     endpoints = {one.what: name for name, layers in settings["stream_layers"].items() for one in endpoints_of(layers)}
     known = {name: settings[name] for name in ATTRIBUTES if name in settings}
     if known["status"].value == Status.PENDING:
         known["recipients_per_message"] = _stricter(known["recipients_per_message"], known["pending"])
     else:
         known["pending"] = rules.Pending()
-    return Account(**{**known, **facts, "streams": streams, "endpoints": endpoints, "control": control(settings)})
+    return Account(**{**known, **facts, "endpoints": endpoints})
 
 
 ATTRIBUTES = tuple(field.name for field in dataclasses.fields(Account))

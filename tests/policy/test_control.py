@@ -141,8 +141,8 @@ def test_no_rule_takes_what_a_message_needs(message: MakeMessage, settings: str)
     assert decision.record.removed == ()
 
 
-def test_control_fields_are_those_of_the_stream_and_login_too(message: MakeMessage) -> None:
-    """An option that a login alone has is a control field of that login's messages."""
+def test_control_fields_are_those_of_every_stream_and_of_the_login(message: MakeMessage) -> None:
+    """An option that a login alone has is a control field of that login's messages; a stream's are the account's."""
     text = """\
 version: 1
 accounts:
@@ -160,5 +160,5 @@ accounts:
         assert isinstance(decision, Accept)
         return decision.record.removed
 
-    assert removed(policy.logins["app"]) == ("X-Tags",)
-    assert removed(policy.logins["own"]) == ("X-News-Tag", "X-O")
+    assert removed(policy.logins["app"]) == ("X-News-Tag", "X-Tags")
+    assert removed(policy.logins["own"]) == ("X-News-Tag", "X-O", "X-Tags")

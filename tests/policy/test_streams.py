@@ -255,6 +255,18 @@ def test_a_client_s_own_stamp_never_leaves(message: MakeMessage) -> None:
         assert decision.record.removed == ("x-franking-stream",)
 
 
+def test_what_speaks_to_us_on_one_stream_leaves_from_none(message: MakeMessage) -> None:
+    """A message that goes by another stream, or names a wrong one while that is only reported, is no way around it."""
+    streams = "streams: {main: {}, news: {tags: {headers: [X-Own-Tag]}, metadata: {prefix: X-Own-Data-}}}"
+    settings = (streams, DEFAULT, "headers: {unlisted: keep}")
+    submitted = message(X_Stream="main", X_Own_Tag="o", X_Own_Data_Z="1", X_Tags="t", X_Other="x")
+    decision = decide(policy(*settings).logins["app"], submitted)
+
+    assert isinstance(decision, Accept)
+    assert set(decision.record.removed) == {"X-Stream", "X-Own-Tag", "X-Own-Data-Z", "X-Tags"}
+    assert (decision.record.tags, decision.record.metadata) == (("t",), {})
+
+
 EARLY = (
     "message_size: 100",
     "recipients_per_message: 1",
