@@ -117,9 +117,14 @@ def test_the_refusal_names_address_account_and_verified_domains(acme: Account, m
         ({"List_Unsubscribe": ""}, "unsubscribe", "List-Unsubscribe does not parse: end of the field"),
         ({"List_Unsubscribe": "<javascript:alert(1)>"}, "unsubscribe", "List-Unsubscribe does not parse"),
         (
-            {"X_List_Unsubscribe": "<mailto:a@acme.example>", "List_Unsubscribe": "<mailto:a@acme.example>"},
+            {"X_List_Unsubscribe": "<mailto:a@acme.example>", "List_Unsubscribe": "<mailto:b@acme.example>"},
             "unsubscribe",
             "X-List-Unsubscribe and List-Unsubscribe: send one of them only",
+        ),
+        (
+            {"extra": [("List-Unsubscribe", "<mailto:a@acme.example>")] * 2},
+            "unsubscribe",
+            "List-Unsubscribe and List-Unsubscribe: send one of them only",
         ),
         (
             {"X_List_Unsubscribe": f"<https://acme.example/{'x' * 980}>"},

@@ -117,6 +117,17 @@ def test_a_list_unsubscribe_of_the_client_s_own_is_not_touched(acme: Account, me
     assert accepted(acme, message(List_Unsubscribe="<https://acme.example/u>")).edits == (STAMP,)
 
 
+@pytest.mark.parametrize("value", ["<https://acme.example/u>", "<https://acme.example/u> (leave)"])
+def test_two_fields_that_say_the_same_are_one(acme: Account, message: MakeMessage, value: str) -> None:
+    """The client's own stays as it came; of two that become one, one does."""
+    twice = [("X-List-Unsubscribe", value), ("X-List-Unsubscribe", "<https://acme.example/u>")]
+    deleted = (Delete("X-List-Unsubscribe", 2), Delete("X-List-Unsubscribe", 1))
+    added = [Add("List-Unsubscribe", "<https://acme.example/u>"), ONE_CLICK]
+
+    assert accepted(acme, message(extra=twice)).edits == (*deleted, *added, STAMP)
+    assert accepted(acme, message(extra=[*twice, ("List-Unsubscribe", value)])).edits == (*deleted, STAMP)
+
+
 def test_a_one_click_field_of_the_client_s_own_is_not_doubled(acme: Account, message: MakeMessage) -> None:
     """RFC 8058, 3.1: one of each."""
     found = accepted(

@@ -1,6 +1,6 @@
 """Require that what a mail program shows as "unsubscribe" will work.
 
-X-List-Unsubscribe and List-Unsubscribe must parse (RFC 2369, 2), there may be one of them only, and
+X-List-Unsubscribe and List-Unsubscribe must parse (RFC 2369, 2), where both are there they must say the same, and
 List-Unsubscribe-Post must say what RFC 8058, 3.1 has it say. An X-List-Unsubscribe that is empty says nothing.
 Where ``unsubscribe: {required: broadcast}`` holds, messages of broadcast streams must have one.
 
