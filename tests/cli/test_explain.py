@@ -82,6 +82,26 @@ def test_an_accepted_message_is_explained(explain: Explain, capsys: pytest.Captu
     ]
 
 
+def test_recipients_that_are_refused_at_rcpt_are_told(
+    explain: Explain, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The message is judged with the others; without any, it does not come to its end."""
+    file = tmp_path / "policy" / "a.yaml"
+    file.write_text(POLICY.replace("acme.example]", "acme.example]\n    recipients_per_message: 1"))
+    assert explain(GOOD, "--login", "app", "--recipient", "a@b.example", "--recipient", "c@d.example") == 0
+    told = "452 4.5.3 1 recipients are the most of one message: send to the others with another"
+    assert f"recipients refused\n  c@d.example: {told}\nchecks\n" in capsys.readouterr().out
+
+    file.write_text(
+        POLICY.replace("acme.example]", "acme.example]\n    status: pending\n    pending: {own_domains: true}")
+    )
+    assert explain(GOOD, "--login", "app", "--recipient", "c@d.example") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines if line.startswith("  c@d.example")] == ["  c@d.example"]
+    assert lines[-2] == "reply"
+    assert lines[-1].startswith("  550 5.7.1 recipient `c@d.example` is in no verified domain of account acme, ")
+
+
 def test_a_refused_message_is_explained(explain: Explain, capsys: pytest.CaptureFixture[str]) -> None:
     """All faults, those that would only be reported among them, and the reply of several lines."""
     assert explain(b"From: a@evil.example\n\n", "--client", "192.0.2.7") == 1

@@ -1,6 +1,7 @@
 """Providers' front doors: what an application written for one of them sends, through Postfix, to its end."""
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -338,7 +339,29 @@ def test_size_that_is_not_announced_is_refused_at_the_end(doors: Doors) -> None:
     assert doors.stack.record(passed.queue_id)["size"] <= limit
 
 
-def test_the_51st_recipient_is_put_off(doors: Doors) -> None:
+def explained(doors: Doors, login: str, sender: str, recipients: list[str], file: Path) -> Any:
+    """Return what `franking explain` says of a message to all of them."""
+    file.write_bytes(mail(sender).as_bytes(policy=SMTP))
+    to = [word for recipient in recipients for word in ("--recipient", recipient)]
+    done = doors.stack.franking("explain", "--json", "--login", login, "--sender", sender, *to, str(file))
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def as_explained(answers: dict[str, tuple[int, bytes]]) -> dict[str, list[str]]:
+    """Return the answers to recipients that were refused, line by line."""
+    return {who: [str(code), *text.decode().split("\n")] for who, (code, text) in answers.items() if code != 250}
+
+
+def refused_by(said: Any) -> dict[str, list[str]]:
+    """Return likewise what `franking explain` says."""
+    refused = said["refused_recipients"].items()
+    return {
+        who: [str(reply["code"]), *(f"{reply['status']} {line}" for line in reply["lines"])] for who, reply in refused
+    }
+
+
+def test_the_51st_recipient_is_put_off(doors: Doors, tmp_path: Path) -> None:
     """452 4.5.3 for it and all that follow, however many; the first 50 get the message, the others can with another."""
     client = doors.stack.client("mark-receipts")
     client.smtp.mail("a@mark.example")
@@ -353,6 +376,10 @@ def test_the_51st_recipient_is_put_off(doors: Doors) -> None:
     assert doors.stack.record(queue_id)["recipients"] == [f"r{n}@example.org" for n in range(50)]
     (line,) = doors.stack.log(f"{queue_id}: ")
     assert " nrcpt=50 nrcpt_refused=150 " in line
+    all_of_them = {f"r{n}@example.org": answer for n, answer in enumerate(answers)}
+    said = explained(doors, "mark-receipts", "a@mark.example", list(all_of_them), tmp_path / "m.eml")
+    assert refused_by(said) == as_explained(all_of_them)
+    assert (said["verdict"], len(said["record"]["recipients"])) == ("accept", 50)
     assert (
         client.submit(mail("a@mark.example").as_bytes(policy=SMTP), "a@mark.example", ["r51@example.org"]).code == 250
     )
@@ -483,11 +510,12 @@ def test_the_stamp_can_be_taken_off_on_the_way_out(unstamped: Doors) -> None:
     assert b"X-Franking-Stream" not in delivered
 
 
-def test_a_pending_account_writes_to_its_own_domains_alone(doors: Doors) -> None:
+def test_a_pending_account_writes_to_its_own_domains_alone(doors: Doors, tmp_path: Path) -> None:
     """550 at RCPT for the others, and the message goes to those that are left."""
     client = doors.stack.client("mark-new")
     client.smtp.mail("a@new.example")
-    answers = [client.smtp.rcpt(recipient) for recipient in ("a@new.example", "b@example.org", "c@NEW.example")]
+    recipients = ["a@new.example", "b@example.org", "c@NEW.example"]
+    answers = [client.smtp.rcpt(recipient) for recipient in recipients]
     code, text = client.smtp.data(mail("a@new.example").as_bytes(policy=SMTP))
     queue_id = text.decode().rpartition(" ")[2]
     nobody = client.submit(mail("a@new.example").as_bytes(policy=SMTP), "a@new.example", ["b@example.org"])
@@ -498,6 +526,12 @@ def test_a_pending_account_writes_to_its_own_domains_alone(doors: Doors) -> None
     assert doors.stack.record(queue_id)["recipients"] == ["a@new.example", "c@NEW.example"]
     assert doors.stack.delivered(queue_id)
     assert nobody.code == 550
+    said = explained(doors, "mark-new", "a@new.example", recipients, tmp_path / "m.eml")
+    assert refused_by(said) == as_explained(dict(zip(recipients, answers, strict=True)))
+    assert (said["verdict"], said["record"]["recipients"]) == ("accept", ["a@new.example", "c@NEW.example"])
+    said = explained(doors, "mark-new", "a@new.example", ["b@example.org"], tmp_path / "m.eml")
+    assert (said["verdict"], said["reply"]["code"], said["reply"]["lines"]) == ("refuse", 550, nobody.lines)
+    assert [refusal["check"] for refusal in said["refusals"]] == ["recipients"]
 
 
 def test_a_message_is_found_by_any_id_it_ever_had(doors: Doors) -> None:

@@ -80,13 +80,17 @@ CASE = Table(
         "file": Key(Text("a path", Path), "where the message is, relative to this file; instead of `message`"),
         "expect": Key(
             _word("accept", "refuse", "report", "discard"),
-            "the verdict: `accept`, `refuse` (at MAIL or at the end of the message), `report` for a message that "
-            "passes only because the check that found a fault is in mode `report`, or `discard` where the answer's "
-            "style is `report`",
+            "the verdict: `accept`, `refuse` (at MAIL, at RCPT if that leaves no recipient, or at the end of the "
+            "message), `report` for a message that passes only because the check that found a fault is in mode "
+            "`report`, or `discard` where the answer's style is `report`",
             "what should become of it?",
         ),
         "refusals": Key(
             OneOrList(CHECK), "the checks that refuse the message, all of them; `account` for what is refused at MAIL"
+        ),
+        "refused_recipients": Key(
+            OneOrList(ANY),
+            "the recipients that are refused at RCPT, all of them; the message is judged with the others",
         ),
         "reported": Key(OneOrList(CHECK), "the checks in mode `report` that would have refused it, all of them"),
         "reply": Key(

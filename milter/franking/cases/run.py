@@ -82,6 +82,10 @@ def _removed(judged: Judged, _wanted: object) -> list[str]:
     return list(judged.record.removed) if judged.record else []
 
 
+def _refused_recipients(judged: Judged, _wanted: object) -> list[str]:
+    return [recipient for recipient, _ in judged.refused_recipients]
+
+
 def _account(judged: Judged, _wanted: object) -> str:
     return judged.account.name if judged.account else ""
 
@@ -93,6 +97,7 @@ def _stream(judged: Judged, _wanted: object) -> str:
 FACETS: Mapping[str, Callable[[Judged, Any], Any]] = {
     "expect": _expect,
     "refusals": _refusals,
+    "refused_recipients": _refused_recipients,
     "reported": _reported,
     "reply": _reply,
     "headers": _headers,

@@ -35,9 +35,9 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="say what would become of a message, and why",
         description="Say what would become of a message that a login, or a client without one, submitted on a "
-        "connection of its own: each check with the place in the policy that set it, the quotas, the reply word for "
-        "word, and the changes of the header section. Nothing is sent, and nothing counted. Exit status 0 if the "
-        "message would be accepted, 1 if not.",
+        "connection of its own: the recipients that would be refused, each check with the place in the policy that "
+        "set it, the quotas, the reply word for word, and the changes of the header section. Nothing is sent, and "
+        "nothing counted. Exit status 0 if the message would be accepted, 1 if not.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -24,6 +24,7 @@ def as_text(judged: Judged, unknown: str, colour: Colour) -> str:
     """Return all of it; ``unknown`` says why nobody knows what is used of the quotas, if nobody does."""
     blocks = [
         ("who", [*_who(judged)]),
+        ("recipients refused", [*_refused_recipients(judged)]),
         ("checks", [*_checks(judged)]),
         ("quotas", [*_quotas(judged, unknown)]),
         ("record", [*_record(judged)]),
@@ -52,8 +53,15 @@ def _who(judged: Judged) -> Iterator[str]:
     yield f"{len(judged.message.fields)} header fields, {judged.message.size} octets"
 
 
+def _refused_recipients(judged: Judged) -> Iterator[str]:
+    for recipient, answer in judged.refused_recipients:
+        first, *others = str(answer).splitlines()
+        yield f"{visible(recipient)}: {first}"
+        yield from (f"    {line}" for line in others)
+
+
 def _checks(judged: Judged) -> Iterator[str]:
-    if not judged.trace:  # refused at MAIL
+    if not judged.trace:  # refused at MAIL, or at RCPT
         for refusal in judged.refusals:
             yield f"{refusal.check:<12} refused{_set_at(refusal.place)}"
     for outcome in judged.trace:

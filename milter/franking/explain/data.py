@@ -21,6 +21,7 @@ def as_data(judged: Judged) -> dict[str, Any]:
         "endpoint": judged.submission.endpoint,
         "sender": judged.submission.sender,
         "recipients": list(judged.submission.recipients),
+        "refused_recipients": {who: _reply(answer) for who, answer in judged.refused_recipients},
         "account": judged.account.name if judged.account else None,
         "stream": judged.account.stream if judged.account else None,
         "profile": judged.account.profile.value if judged.account else None,

@@ -7,6 +7,7 @@ from datetime import datetime
 from franking.ledger.usage import Usage
 from franking.transaction import Transaction
 from franking_policy.admit import admit
+from franking_policy.checks.recipients import at_rcpt, foreign
 from franking_policy.decide import decide, on_stream
 from franking_policy.edits.applied import applied
 from franking_policy.eml import read_eml
@@ -23,6 +24,7 @@ from franking_policy.verdict import (
     Refuse,
     Reply,
     answer_reply,
+    published,
     quota_reply,
     refusal_reply,
 )
@@ -58,14 +60,17 @@ class Judged:
     submission: Submission
     message: Message
     account: Account | None
-    """None if MAIL is refused; then there is no decision either."""
+    """None if MAIL is refused."""
     decision: Decision | None
+    """None if the message does not come to its end: MAIL is refused, or all recipients are."""
     refusals: tuple[Refusal, ...]
     """Why the message would be refused, none if it would not."""
     reply: Reply
     """What the client would be told last."""
     usage: tuple[Usage, ...] = field(default=())
     """For each charge what Redis has counted so far, in one counter; empty if that is not known."""
+    refused_recipients: tuple[tuple[str, Reply], ...] = field(default=())
+    """Who is refused at RCPT, and with which reply; the message is judged with the others."""
 
     @property
     def verdict(self) -> str:
@@ -101,10 +106,33 @@ class Judged:
 def judge(policy: Policy, submission: Submission, now: datetime) -> Judged:
     """Return what ``policy`` says of ``submission``, as the first message on its connection; quotas are not asked."""
     message = _message(submission, now)
-    account = admit(policy, submission.login, submission.client, submission.endpoint)
-    if isinstance(account, Refusal):
-        return Judged(submission, message, None, None, (account,), refusal_reply((account,), ""))
-    account = on_stream(account, message)
+    admitted = admit(policy, submission.login, submission.client, submission.endpoint)
+    if isinstance(admitted, Refusal):
+        return Judged(submission, message, None, None, (admitted,), refusal_reply((admitted,), ""))
+    taken, refused = _recipients(admitted, submission)
+    if refused and not taken:
+        refusals = (refusal for recipient, _ in refused for refusal in foreign(recipient, admitted))
+        told = tuple(published(refusal, admitted.texts) for refusal in refusals)
+        return Judged(submission, message, admitted, None, told, refused[-1][1], refused_recipients=refused)
+    message = dataclasses.replace(message, recipients=taken)
+    judged = _at_end(submission, message, on_stream(admitted, message))
+    return dataclasses.replace(judged, refused_recipients=refused)
+
+
+def _recipients(account: Account, submission: Submission) -> tuple[tuple[str, ...], tuple[tuple[str, Reply], ...]]:
+    """Return the recipients that are taken at RCPT, and those that are not with the replies."""
+    taken: list[str] = []
+    refused: list[tuple[str, Reply]] = []
+    for recipient in submission.recipients:
+        if answer := at_rcpt(recipient, len(taken), account, submission.endpoint):
+            refused.append((recipient, answer))
+        else:
+            taken.append(recipient)
+    return tuple(taken), tuple(refused)
+
+
+def _at_end(submission: Submission, message: Message, account: Account) -> Judged:
+    """Return what becomes of ``message`` when all of it is there."""
     match decide(account, message):
         case Refuse(refusals) as decision:
             return Judged(submission, message, account, decision, refusals, answer_reply(decision, message.queue_id))
