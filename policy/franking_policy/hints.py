@@ -1,7 +1,9 @@
 """Warnings: what a sound policy says that was hardly meant."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from franking_policy.claims import contradictions
 from franking_policy.faults import NOTHING_SEEN
 from franking_policy.idle import idle
 from franking_policy.inert import inert
@@ -83,6 +85,9 @@ def _unused_profiles(written: Written) -> Iterable[Problem]:
     for name, value in written.profiles:
         if name not in {DEFAULT_PROFILE, *named}:
             yield Problem(value.place, f"no account has profile `{name}`")
+            somebody = Value({"profile": Value(name, value.place)}, value.place)
+            for problem in contradictions(replace(written, accounts=[("", somebody)])):
+                yield Problem(problem.place, f"wrong for whoever has profile `{name}`: {problem.message}")
 
 
 def _replaced_profiles(written: Written) -> Iterable[Problem]:

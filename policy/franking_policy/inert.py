@@ -61,6 +61,7 @@ CONTROL = (
     ("metadata", "headers", ()),
     ("stream_selection", "headers", ()),
     ("unsubscribe", "headers", (UNSUBSCRIBE,)),
+    ("idempotency", "headers", ()),
     ("message_id", "unless", ()),
 )
 """Tables and their keys that name control fields, and those that are if no layer writes the key."""

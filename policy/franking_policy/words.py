@@ -155,6 +155,11 @@ def _control(text: str) -> str:
     return pattern
 
 
+def _no_beginning_of_needed(text: str) -> None:
+    if needed := next((name for name in sorted(NEEDED) if name.startswith(text.lower().removesuffix("*"))), ""):
+        raise ValueError(f"so begins `{needed}` too, and no message can do without it")
+
+
 def _control_name(text: str) -> str:
     if text.endswith("*"):
         raise ValueError("write the whole name; `headers: {control: [...]}` takes a `*`")
@@ -164,7 +169,9 @@ def _control_name(text: str) -> str:
 def _beginning(text: str) -> str:
     if text.endswith("*"):
         raise ValueError("leave out the `*`")
-    return _control(text)
+    pattern = _control(text)
+    _no_beginning_of_needed(text)
+    return pattern
 
 
 def _syntax(text: str) -> str:

@@ -125,7 +125,6 @@ def of(settings: str) -> Policy:
 @pytest.mark.parametrize(
     "settings",
     [
-        "metadata: {prefix: Sub}",
         "headers: {control: ['mes*', 'con*', 'rep*', 'dat*', 'sen*', 'sub*', 'mim*']}",
         "headers: {keep: [X-None]}",
     ],

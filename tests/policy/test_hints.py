@@ -28,6 +28,13 @@ OWNER = "accounts: {a: {domains: [a.example], logins: {l: {}}"
         ),
         (f"{ACCOUNTS}\nprofiles: {{p: {{}}, franking: {{}}}}", ["3:12: no account has profile `p`"]),
         (
+            f"{ACCOUNTS}\nprofiles: {{p: {{stream_selection: {{default: outbond}}, streams: {{outbound: {{}}}}}}}}",
+            [
+                "3:12: no account has profile `p`",
+                "3:44: wrong for whoever has profile `p`: unknown stream `outbond` (did you mean `outbound`?)",
+            ],
+        ),
+        (
             f"{ACCOUNTS}\ndefaults: {{headers: {{keep: [X-A]}}}}",
             [
                 (
