@@ -34,7 +34,7 @@ def decide(account: Account, message: Message) -> Decision:
         return _accept(account, message, charged, trace)
     if account.answer.style.value == "report":
         payable = tuple(one for one in charged if one.cost <= one.quota.most)
-        return Discard(refusals, payable, _discarded(account, message, refusals), trace, account.answer)
+        return Discard(refusals, payable, _discarded(account, message, refusals, trace), trace, account.answer)
     return Refuse(refusals, trace, account.answer)
 
 
@@ -54,9 +54,11 @@ def _accept(account: Account, message: Message, charged: tuple[Charge, ...], tra
     )
 
 
-def _discarded(account: Account, message: Message, refusals: tuple[Refusal, ...]) -> Record:
+def _discarded(
+    account: Account, message: Message, refusals: tuple[Refusal, ...], trace: tuple[Outcome, ...]
+) -> Record:
     texts = tuple(_told(refusal) for refusal in refusals)
-    facts = record(account, message, ())
+    facts = record(account, message, (), _found(trace, Mode.REPORT))
     return replace(facts, verdict="discarded", event=account.answer.event.value, refused=texts)
 
 

@@ -88,9 +88,10 @@ def test_size_alone_is_answered_552(
 
 
 def test_a_report_is_a_discarded_message_with_its_reasons(account: MakeAccount, message: MakeMessage) -> None:
-    """The record says what became of it; no quota is charged, for there is nothing to charge it with."""
+    """The record says what became of it, and what was no reason but would be one."""
     settings = ("answer: {style: report, event: SMTPApiError}", "texts: {from_domain: 'Not yours: {seen}'}")
-    decision = decide(account(*settings, "quotas: [{messages: 1, per: day}]"), message(**FAULTY, X_Tags="a"))
+    reporting = ("checks: {reply_to: report}", "quotas: [{messages: 1, per: day}]")
+    decision = decide(account(*settings, *reporting), message(**FAULTY, X_Tags="a", Reply_To="a"))
 
     assert isinstance(decision, Discard)
     record = decision.record
@@ -103,7 +104,8 @@ def test_a_report_is_a_discarded_message_with_its_reasons(account: MakeAccount, 
         "to: no To field: send exactly one (`undisclosed-recipients:;` will do)",
         "subject: Subject is empty: put visible text into it",
     )
-    assert (record.tags, record.removed, record.reported) == (("a",), (), ())
+    assert (record.tags, record.removed) == (("a",), ())
+    assert [text.partition(":")[0] for text in record.reported] == ["reply_to"]
     assert [charge.cost for charge in decision.charges] == [1]
     assert Record.from_json(json.loads(json.dumps(record.to_json()))) == record
 
@@ -287,7 +289,7 @@ FOUND: dict[str, tuple[str, dict[str, str | None]]] = {
     "stream.conflict": ("stream_selection: {headers: [X-S]}", {"X-S": "b", "x-s": "c"}),
     "unsubscribe.missing": ("unsubscribe: {required: always}", {}),
     "unsubscribe.malformed": ("{}", {"List-Unsubscribe": "a"}),
-    "unsubscribe.several": ("{}", {"List-Unsubscribe": URI, "X-List-Unsubscribe": URI}),
+    "unsubscribe.several": ("{}", {"List-Unsubscribe": URI, "X-List-Unsubscribe": f"{URI}, <mailto:u@acme.example>"}),
     "recipients.many": ("recipients_per_message: {to: 1}", {"To": "a@x.example, b@x.example"}),
     "recipients.foreign": (f"{{status: pending, {PENDING}}}", {}),
     "size": ("message_size: 1", {}),
