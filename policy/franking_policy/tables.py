@@ -46,7 +46,8 @@ METADATA = Table(
         ),
         "duplicates": Key(
             exactly("refuse", "number"),
-            "what becomes of a key that is there again, in any case: a fault, or a number behind it (default `refuse`)",
+            "what becomes of a key that is there again, with a `prefix` in any case: a fault, or a number behind it "
+            "(default `refuse`)",
         ),
         "most": Key(Whole(0, 100), "the most values of a message (default 20)"),
         "longest_key": Key(Whole(1, 100), "the most characters of a key (default 100)"),

@@ -86,8 +86,18 @@ def test_an_unknown_value_is_answered_with_those_there_are(account: MakeAccount,
 
     assert isinstance(decision, Refuse)
     (refusal,) = decision.refusals
-    assert refusal.text == "X-Links says `all 250 ok`: expected one of None, HtmlOnly"
+    assert refusal.text == "X-Links says `all 250 ok`: expected one of None, HtmlOnly, or leave it out"
     assert str(refusal.place) == "a.yaml:7:47"
+
+
+def test_fields_that_disagree_are_named_each(account: MakeAccount, message: MakeMessage) -> None:
+    """Though they are spellings of one."""
+    disagreeing = [("X-Opens", "true"), ("X-Track-Opens", "false")]
+    decision = decide(account(f"options: {{o: {{{FLAG}}}}}"), message(extra=disagreeing))
+
+    assert isinstance(decision, Refuse)
+    (refusal,) = decision.refusals
+    assert refusal.text == "X-Opens and X-Track-Opens have different values: send one of them"
 
 
 @given(
@@ -211,8 +221,8 @@ POST = "List-Unsubscribe-Post"
         ),
         ("{headers: [List-Unsubscribe]}", "main", [("List-Unsubscribe", "")], {}),
         ("{required: never}", "news", [], {}),
-        ("{headers: [X-Un, X-De]}", "main", [("X-Un", URI), ("X-De", URI)], "several"),
-        ("{headers: [X-Un]}", "main", [("X-Un", URI), ("List-Unsubscribe", URI)], "several"),
+        ("{headers: [X-Un, X-De]}", "main", [("X-Un", URI), ("X-De", f"{URI}, <mailto:u@acme.example>")], "several"),
+        ("{headers: [X-Un]}", "main", [("X-Un", URI), ("List-Unsubscribe", "<mailto:u@acme.example>")], "several"),
         ("{headers: [X-Un]}", "main", [("X-Un", "<https://a.example/\n >\r\nBcc: x")], "malformed"),
     ],
 )

@@ -1,7 +1,8 @@
 """Metadata: keys and values for the record, one a field behind a prefix, or several in one field.
 
 ``X-PM-Metadata-color: blue`` with the prefix ``X-PM-Metadata-`` gives `color` the value `blue`, and such a field that
-is empty says nothing; several stand in a JSON object, or in pairs such as ``campaign=spring, region=north``.
+is empty says nothing; several stand in a JSON object, or in pairs such as ``campaign=spring, region=north``. Keys
+behind a prefix are part of a field's name, in which case means nothing; elsewhere it does.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -26,7 +27,8 @@ def metadata_of(message: Message, rules: Metadata) -> Mapping[str, str]:
     """
     numbers: dict[str, int] = {}
     pairs = read_metadata(message, rules)[0][: rules.most.value]
-    return {_free(key[: rules.longest_key.value], numbers): value[: rules.longest_value.value] for key, value in pairs}
+    cut = ((key[: rules.longest_key.value], value[: rules.longest_value.value]) for key, value in pairs)
+    return {_free(key, numbers, rules): value for key, value in cut}
 
 
 def read_metadata(message: Message, rules: Metadata) -> tuple[list[Pair], list[Fault]]:
@@ -40,28 +42,33 @@ def read_metadata(message: Message, rules: Metadata) -> tuple[list[Pair], list[F
     for one in _pairs(message, rules) if rules.prefix.value or rules.headers.value else ():
         if isinstance(one, Fault):
             faults.append(one)
-        elif one[0].lower() in keys and rules.duplicates.value == "refuse":
+        elif _same(one[0], rules) in keys and rules.duplicates.value == "refuse":
             text = f"metadata key {shown(one[0])} is there twice: send it once"
             faults.append(Fault("several", text, "duplicates", one[0]))
         else:
             found.append(one)
-            keys.add(one[0].lower())
+            keys.add(_same(one[0], rules))
         if len(faults) == MOST_FAULTS or len(found) > MOST_READ:
             break
     return found, list(islice(chain(faults, faults_of_bounds(found, rules)), MOST_FAULTS))
 
 
-def _free(key: str, numbers: dict[str, int]) -> str:
+def _same(key: str, rules: Metadata) -> str:
+    """Return what two keys have in common that are one."""
+    return key.lower() if rules.prefix.value else key
+
+
+def _free(key: str, numbers: dict[str, int], rules: Metadata) -> str:
     """Return ``key``, with a number behind it if it is taken: the first under which nothing stands yet.
 
-    ``numbers`` has every key that is taken, in lower case, with the number to try next: nothing is tried twice.
+    ``numbers`` has every key that is taken, by what it has in common, with the number to try next: none is tried twice.
     """
-    number = numbers.get(key.lower(), 0)
-    while number and f"{key}{number}".lower() in numbers:
+    number = numbers.get(_same(key, rules), 0)
+    while number and _same(f"{key}{number}", rules) in numbers:
         number += 1
     free = f"{key}{number or ''}"
-    numbers[key.lower()] = number + 1
-    numbers.setdefault(free.lower(), 1)
+    numbers[_same(key, rules)] = number + 1
+    numbers.setdefault(_same(free, rules), 1)
     return free
 
 

@@ -44,10 +44,11 @@ def _said(message: Message, rules: Option) -> tuple[str, list[Fault]]:
     unknown = [field for field in fields if canonical(field.text.strip(), rules.values.value) is None]
     if unknown:
         expected = ", ".join(rules.values.value)
-        text = f"{unknown[0].name} says {shown(unknown[0].text.strip())}: expected one of {expected}"
+        text = f"{unknown[0].name} says {shown(unknown[0].text.strip())}: expected one of {expected}, or leave it out"
         return "", [Fault("", text, "values", unknown[0].text.strip())]
     if len(words) > 1:
-        text = f"{fields[0].name} is there {len(fields)} times with different values: send one"
+        names = " and ".join(field.name for field in fields[:3])
+        text = f"{names} have different values: send one of them"
         return "", [Fault("", text, seen=", ".join(sorted(words)))]
     return (words.pop() if words else ""), []
 
