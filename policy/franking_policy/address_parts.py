@@ -2,11 +2,12 @@
 
 Obsolete forms (RFC 5322, 4.4) are refused: readers differ about them, and who may send as whom must not depend on the
 reader. So are a percent sign and an exclamation mark in a local part, by which Postfix and older servers read another
-domain (``ceo%bank.example@acme.example``), and encoded words wherever their text could pass for another address.
+domain (``ceo%bank.example@acme.example``), and encoded words wherever their text could pass for another address. Dots
+in an unquoted display name (4.1) pass: ``Acme Inc. <jane@acme.example>`` is read alike by all.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 from franking_policy.address_tokens import Token
@@ -38,14 +39,29 @@ def check_encoded_words(text: str) -> None:
 
 
 def display_name(words: Sequence[Token]) -> str:
-    """Return a phrase as a reader sees it; no words make an empty name (RFC 5322, 3.2.5; RFC 2047, 5)."""
-    if any(word.kind == "." for word in words):
-        raise FieldTextError("dot in an unquoted display name: put the name in double quotes")
-    runs = groupby(words, key=lambda word: word.kind)
-    return " ".join(
-        decode_text(" ".join(texts)) if kind == "atom" else " ".join(texts)
-        for kind, texts in ((kind, [word.text for word in run]) for kind, run in runs)
-    )
+    """Return a phrase as a reader sees it; no words make an empty name (RFC 5322, 3.2.5 and 4.1; RFC 2047, 5)."""
+    if words and words[0].kind == ".":
+        raise FieldTextError("dot at the beginning of a display name: put the name in double quotes")
+    for before, after in pairwise(words):
+        if before.end == after.start and _is_dot_beside_encoded(before, after):
+            raise FieldTextError("dot beside an encoded word: put a blank between them, or the dot into the word")
+    runs = groupby(words, key=lambda word: word.kind == "quoted")
+    return " ".join(_quoted_text(run) if quoted else decode_text(_spaced(list(run))) for quoted, run in runs)
+
+
+def _is_dot_beside_encoded(before: Token, after: Token) -> bool:
+    """Tell whether only some readers would decode one of them (RFC 2047, 5)."""
+    return (before.text.endswith("?=") and after.kind == ".") or (before.kind == "." and after.text.startswith("=?"))
+
+
+def _quoted_text(words: Iterable[Token]) -> str:
+    return " ".join(word.text for word in words)
+
+
+def _spaced(words: Sequence[Token]) -> str:
+    """Return words and dots as they stand, with one blank wherever there is anything between two."""
+    blanks = ("" if before.end == after.start else " " for before, after in pairwise(words))
+    return words[0].text + "".join(f"{blank}{word.text}" for blank, word in zip(blanks, words[1:], strict=True))
 
 
 def local_part(words: Sequence[Token]) -> str:

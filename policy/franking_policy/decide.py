@@ -54,9 +54,7 @@ def _accept(account: Account, message: Message, charged: tuple[Charge, ...], tra
     )
 
 
-def _discarded(
-    account: Account, message: Message, refusals: tuple[Refusal, ...], trace: tuple[Outcome, ...]
-) -> Record:
+def _discarded(account: Account, message: Message, refusals: tuple[Refusal, ...], trace: tuple[Outcome, ...]) -> Record:
     texts = tuple(_told(refusal) for refusal in refusals)
     facts = record(account, message, (), _found(trace, Mode.REPORT))
     return replace(facts, verdict="discarded", event=account.answer.event.value, refused=texts)

@@ -63,9 +63,9 @@ from franking_policy.addresses import AddressError, parse_address_list
         pytest.param(b"ceo@bank.example(.acme.example", "`\\(` without `\\)`", id="open comment in the domain"),
         pytest.param(b"a@acme.example,ceo@bank.example\\", "where none can stand", id="backslash at the end"),
         # Obsolete forms.
-        pytest.param(
-            b"J. Doe <jane@acme.example>", "dot in an unquoted display name: put the name in", id="obs-phrase"
-        ),
+        pytest.param(b". Doe <jane@acme.example>", "dot at the beginning of a display name", id="no obs-phrase"),
+        pytest.param(b"=?utf-8?q?J?=. <jane@acme.example>", "dot beside an encoded word", id="dot behind a word"),
+        pytest.param(b"J .=?utf-8?q?J?= <jane@acme.example>", "dot beside an encoded word", id="dot before a word"),
         pytest.param(b"ja . ne@acme.example", "beside a dot in the local part", id="blanks around a dot"),
         pytest.param(b"ja(c).ne@acme.example", "beside a dot in the local part", id="comment beside a dot"),
         pytest.param(b'"ja".ne@acme.example', "`ja` in a local part of several words", id="quoted piece"),

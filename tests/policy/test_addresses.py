@@ -19,6 +19,10 @@ JOE = Mailbox("", "joe", "shop.example")
         pytest.param("Jane  van\tDoe <jane@acme.example>", Mailbox("Jane van Doe", "jane", "acme.example"), id="words"),
         pytest.param('"Jane" <jane@acme.example>', NAMED, id="quoted name"),
         pytest.param('"J. Doe" <jane@acme.example>', Mailbox("J. Doe", "jane", "acme.example"), id="quoted dot"),
+        pytest.param("J. R. Doe <jane@acme.example>", Mailbox("J. R. Doe", "jane", "acme.example"), id="obs-phrase"),
+        pytest.param("Acme.example <jane@acme.example>", Mailbox("Acme.example", "jane", "acme.example"), id="dot"),
+        pytest.param("Acme ... . <jane@acme.example>", Mailbox("Acme ... .", "jane", "acme.example"), id="dots"),
+        pytest.param('Dr. "J. Doe". <jane@acme.example>', Mailbox("Dr. J. Doe .", "jane", "acme.example"), id="both"),
         pytest.param(
             r'"a \"b\" \\ c" <jane@acme.example>', Mailbox(r'a "b" \ c', "jane", "acme.example"), id="quoted pairs"
         ),
@@ -140,7 +144,7 @@ def test_reply_to_may_hold_groups(value: bytes, expected: tuple[Mailbox | Group,
     ("value", "message"),
     [
         pytest.param(b":;", "without a group's name", id="no name"),
-        pytest.param(b"J. Team: ;", "dot in an unquoted display name", id="dot in the name"),
+        pytest.param(b". Team: ;", "dot at the beginning of a display name", id="dot before the name"),
         pytest.param(b"Team: jane@acme.example", "group `Team` that never ends", id="no semicolon"),
         pytest.param(b"Team:", "no address at the end", id="nothing but the name"),
         pytest.param(b"Team: jane@acme.example,;", "`;` where an address should be", id="trailing comma"),
