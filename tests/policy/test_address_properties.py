@@ -1,13 +1,13 @@
 """What holds of every author field, drawn at random: no surprise, no loss, no waiting."""
 
 import contextlib
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from franking_policy.addresses import AddressError, Mailbox, parse_address_list, parse_mailbox_list
+from processor import least
 
 blanks = st.lists(st.sampled_from([" ", "\t", " \r\n ", "\n\t ", "(c)", '(a (b <x@y>) \\) ", é)']), max_size=4).map(
     lambda parts: "".join(parts).replace(" \r\n \n\t", " \n\t").replace("\r\n  \r\n ", "\r\n ")
@@ -123,9 +123,11 @@ NASTY = [
 def test_time_is_linear(unit: str) -> None:
     """200,000 octets of the nastiest repetition, wherever they stand, are answered at once."""
     nasty = unit * (200_000 // len(unit.encode()))
-    started = time.process_time()
-    for field in (nasty, f'"{nasty}"@b', f"({nasty}) a@b", f"a@{nasty}", f"<{nasty}", f"{nasty} <a@b>", f"{nasty}a@b"):
-        with contextlib.suppress(AddressError):
-            parse_address_list(field.encode())
+    fields = (nasty, f'"{nasty}"@b', f"({nasty}) a@b", f"a@{nasty}", f"<{nasty}", f"{nasty} <a@b>", f"{nasty}a@b")
 
-    assert time.process_time() - started < 5
+    def read() -> None:
+        for field in fields:
+            with contextlib.suppress(AddressError):
+                parse_address_list(field.encode())
+
+    assert least(read, 5) < 5

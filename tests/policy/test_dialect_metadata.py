@@ -1,7 +1,6 @@
 """Metadata: what the fields of a message say by the `metadata` of a policy, and what is wrong with them."""
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +16,7 @@ from franking_policy.record import Record
 from franking_policy.rules import Metadata, built_in
 from franking_policy.source import PolicyError
 from franking_policy.verdict import Accept, Discard, Refuse
+from processor import least
 
 MakeMessage = Callable[..., Message]
 MakeAccount = Callable[..., Account]
@@ -213,10 +213,9 @@ def test_any_fields_are_metadata_or_faults(
 )
 def test_a_large_hostile_field_costs_little(rules: Metadata, value: str) -> None:
     """It is read in linear time: seconds here would be seconds in which a worker does nothing else."""
-    begun = time.process_time()
-    read_metadata(of([("X", value)]), rules)
+    submitted = of([("X", value)])
 
-    assert time.process_time() - begun < 1
+    assert least(lambda: read_metadata(submitted, rules), 1) < 1
 
 
 def test_what_is_beyond_the_most_of_any_policy_is_not_read(account: MakeAccount, message: MakeMessage) -> None:

@@ -1,12 +1,11 @@
 """What a header field says to the person who reads it (RFC 2047)."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from franking_policy.encoded_words import decode, has_visible_text
+from processor import least
 
 
 @pytest.mark.parametrize(
@@ -188,7 +187,4 @@ def test_what_is_encoded_octet_by_octet_is_decoded(text: str, size: int) -> None
 )
 def test_time_is_linear(unit: bytes) -> None:
     """200,000 octets of the nastiest repetition are decoded at once."""
-    started = time.process_time()
-    decode(unit * (200_000 // len(unit)))
-
-    assert time.process_time() - started < 5
+    assert least(lambda: decode(unit * (200_000 // len(unit))), 5) < 5

@@ -1,13 +1,13 @@
 """List-Unsubscribe, read strictly (RFC 2369, 2; RFC 8058, 3.1)."""
 
 import contextlib
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from franking_policy.list_fields import MAX_URIS, ListFieldError, offers_one_click, parse_list_uris
+from processor import least
 
 HTTPS = "https://acme.example/u?id=1"
 MAILTO = "mailto:leave@acme.example?subject=leave%20news"
@@ -174,9 +174,10 @@ def test_generated_fields_give_back_their_uris(members: list[tuple[str, str, str
 def test_time_is_linear(unit: str) -> None:
     """200,000 octets of the nastiest repetition are answered at once."""
     value = (unit * (200_000 // len(unit))).encode()
-    started = time.process_time()
-    for field in (value, b"<https://" + value, b"<https://a.example/" + value + b">", b"<mailto:" + value + b">"):
-        with contextlib.suppress(ListFieldError):
-            parse_list_uris(field)
 
-    assert time.process_time() - started < 5
+    def read() -> None:
+        for field in (value, b"<https://" + value, b"<https://a.example/" + value + b">", b"<mailto:" + value + b">"):
+            with contextlib.suppress(ListFieldError):
+                parse_list_uris(field)
+
+    assert least(read, 5) < 5
