@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No deadline for one example: it would measure the machine's load.
-settings.register_profile("franking", deadline=None)
+# No deadline for one example, nor for drawing the first ones: it would measure the machine's load.
+settings.register_profile("franking", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("franking")
 
 
