@@ -1,6 +1,7 @@
 """`franking message list`: records through their indexes, the newest first."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 from franking.ledger import Duplicate, keys
 from franking.ledger.latest import RECORDS_AT_ONCE, latest, positions
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 POLICY = """\
   acme:
     domains: [acme.example]
@@ -33,12 +33,17 @@ def listed(mail: Any, *arguments: str) -> list[str]:
     return [json.loads(line)["queue_id"] for line in mail.run("message", "list", "--json", *arguments).lines]
 
 
-def ago(seconds: float) -> datetime:
-    """Return a moment that long ago."""
-    return NOW - timedelta(seconds=seconds)
+Ago = Callable[[float], datetime]
 
 
-def test_messages_are_listed_the_newest_first_over_all_accounts(mail: Any) -> None:
+@pytest.fixture
+def ago() -> Ago:
+    """Return moments that many seconds before the test began: the commands' own clock goes on through all tests."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return lambda seconds: now - timedelta(seconds=seconds)
+
+
+def test_messages_are_listed_the_newest_first_over_all_accounts(mail: Any, ago: Ago) -> None:
     """Merged by time; of one account with --account."""
     mail.send("acme-app", queue_id="A1", now=ago(1800))
     mail.send("other", queue_id="B1", now=ago(1200))
@@ -77,7 +82,7 @@ def test_a_time_is_in_the_account_s_zone(mail: Any) -> None:
         (("--tag", "a", "--stream", "news"), []),
     ],
 )
-def test_what_is_asked_for_is_found(mail: Any, arguments: tuple[str, ...], found: list[str]) -> None:
+def test_what_is_asked_for_is_found(mail: Any, arguments: tuple[str, ...], found: list[str], ago: Ago) -> None:
     """Tags exactly, addresses whatever their case; of several options all must match."""
     mail.send(
         "acme-app", "From: info@acme.example", "X-Tags: a, b", queue_id="T", now=ago(9),
@@ -92,7 +97,7 @@ def test_what_is_asked_for_is_found(mail: Any, arguments: tuple[str, ...], found
     assert listed(mail) == ["R", "K", "D", "N", "T"]
 
 
-def test_pages_follow_each_other(mail: Any) -> None:
+def test_pages_follow_each_other(mail: Any, ago: Ago) -> None:
     """Many in one second, of several accounts: each once, and how to go on is told where there is more."""
     for n in range(9):
         mail.send("acme-app" if n % 3 else "other", queue_id=f"Q{n}", now=ago(n // 4))
@@ -111,25 +116,25 @@ def test_pages_follow_each_other(mail: Any) -> None:
     assert [int(one[1:]) // 4 for one in seen] == [0, 0, 0, 0, 1, 1, 1, 1, 2]
 
 
-def test_long_indexes_are_read_page_by_page(mail: Any) -> None:
+def test_long_indexes_are_read_page_by_page(mail: Any, ago: Ago) -> None:
     """More than a page in one second, and records that have gone from under the index."""
     for n in range(2 * RECORDS_AT_ONCE + 3):
         mail.send("acme-app", queue_id=f"Q{n:04}", now=ago(0 if n < 30 else 1))
     mail.server.client.delete(keys.message("acme", "Q0005"))
-    found = [one.queue_id for one in latest(mail.store, ["acme"], None, NOW, None)]
+    found = [one.queue_id for one in latest(mail.store, ["acme"], None, ago(0), None)]
 
     assert found == [*(f"Q{n:04}" for n in range(29, -1, -1) if n != 5), *(f"Q{n:04}" for n in range(402, 29, -1))]
     (position,) = positions(mail.store, "Q0005", ["acme", "other"])
-    assert next(latest(mail.store, ["acme"], None, NOW, position)).queue_id == "Q0004"
+    assert next(latest(mail.store, ["acme"], None, ago(0), position)).queue_id == "Q0004"
 
 
-def test_a_page_moves_and_none_is_told_twice(mail: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_moves_and_none_is_told_twice(mail: Any, monkeypatch: pytest.MonkeyPatch, ago: Ago) -> None:
     """A message of the same second comes in between two pages."""
     monkeypatch.setattr("franking.ledger.latest.PAGE", 10)
     for n in range(25):
         mail.send("acme-app", queue_id=f"Q{n:04}", now=ago(0))
     monkeypatch.setattr("franking.ledger.latest.RECORDS_AT_ONCE", 10)
-    found = latest(mail.store, ["acme"], None, NOW, None)
+    found = latest(mail.store, ["acme"], None, ago(0), None)
     first = [next(found).queue_id for _ in range(10)]
     mail.send("acme-app", queue_id="Q9999", now=ago(0))
 
@@ -166,15 +171,15 @@ def test_an_account_has_the_name_of_one(mail: Any, arguments: tuple[str, ...], n
     assert " is not a name" in said.err
 
 
-def test_lines_are_for_people(mail: Any) -> None:
+def test_lines_are_for_people(mail: Any, ago: Ago) -> None:
     """What is worth a look, and nothing that steers a terminal."""
     mail.send(
-        "acme-app", "Subject: \x1b[2J", "X-Tags: a, b", queue_id="Q1", now=NOW,
+        "acme-app", "Subject: \x1b[2J", "X-Tags: a, b", queue_id="Q1", now=ago(0),
         recipients=("b@example.org", "c@example.org", "d@example.org"),
     )  # fmt: skip
 
     assert mail.run("message", "list").out == (
-        f"{NOW:%Y-%m-%dT%H:%M:%S}Z  Q1  acme  a@acme.example -> b@example.org +2  [a, b]  \\x1b[2J\n"
+        f"{ago(0):%Y-%m-%dT%H:%M:%S}Z  Q1  acme  a@acme.example -> b@example.org +2  [a, b]  \\x1b[2J\n"
     )
 
 
