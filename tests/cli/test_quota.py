@@ -151,7 +151,7 @@ def test_nobody_on_top_is_status_one(quotas: Any) -> None:
 
 def test_history_has_every_day(quotas: Any) -> None:
     """Those without mail as 0; each message in the day of the account's time zone."""
-    now = datetime.now(UTC)
+    now = datetime.now(ZONE).replace(hour=12)  # summer time, where it is one of the days, makes no other day of it
     for back, count in ((0, 1), (2, 4), (29, 2), (30, 7)):
         for _ in range(count):
             quotas.send("acme-app", now=now - timedelta(days=back), recipients=("b@example.org", "c@example.org"))
@@ -160,7 +160,7 @@ def test_history_has_every_day(quotas: Any) -> None:
 
     assert said.status == 0
     assert [int(line.split()[2]) for line in days] == [2] + [0] * 26 + [4, 0, 1]
-    assert days[-1].startswith(f"{now.astimezone(ZONE):%Y-%m-%d}")
+    assert days[-1].startswith(f"{now:%Y-%m-%d}")
     assert max(len(line) for line in days) <= 80
     assert said.lines[-1].split() == ["sum", "7"]
     week = json.loads(quotas.run("quota", "history", "acme", "--days", "3", "--recipients", "--json").out)
@@ -424,15 +424,14 @@ def test_a_reset_is_of_one_quota_or_of_all(quotas: Any) -> None:
 def test_a_rate_is_reset(desk: Any) -> None:
     """A burst may come at once again."""
     desk.policy(
-        "  acme: {domains: [acme.example], logins: {app: {}}, quotas: [{messages: 1, per: second, burst: 2}]}\n"
+        "  acme: {domains: [acme.example], logins: {app: {}}, quotas: [{messages: 1, per: second, burst: 9}]}\n"
     )
     while isinstance(desk.send("app"), Granted):
         pass
     said = desk.run("quota", "reset", "acme", "--yes")
 
-    assert re.fullmatch(r"acme: messages/second: [12] -> 0\n", said.out)
-    assert isinstance(desk.send("app"), Granted)
-    assert isinstance(desk.send("app"), Granted)
+    assert re.fullmatch(r"acme: messages/second: [1-9] -> 0\n", said.out)
+    assert all(isinstance(desk.send("app"), Granted) for _ in range(9))
 
 
 def test_a_client_s_rate_is_shown_and_reset(desk: Any) -> None:
