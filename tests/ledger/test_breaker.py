@@ -5,6 +5,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from statistics import median
 from typing import Any
 
 import pytest
@@ -25,9 +27,17 @@ from franking.metrics import Board
 from franking.watch import RedisWatch
 from franking_policy.record import Record
 
-TIMEOUT = 0.25
+TIMEOUT = 0.5
+"""Seconds that a ledger waits for a Redis which hangs."""
+
+PATIENT = 10.0
+"""Seconds where Redis answers, or nobody listens: however busy the machine is, that is no time-out."""
+
 AT_ONCE = 0.1
-"""Seconds; it takes a hundredth of that where nothing else runs."""
+"""Seconds; it takes a hundredth of that where nothing else runs. What it is held against is a median."""
+
+SOON = 5 * PROBE_SECONDS
+"""Redis is asked again after one of these; the rest is for a machine that is busy."""
 
 ACCEPT = OnUnavailable(Direction.ACCEPT, Direction.ACCEPT)
 
@@ -123,9 +133,9 @@ Make = Callable[..., Any]
 def make(redis_server: Any, messages: Callable[[Ledger], Any], board: Board) -> Make:
     """Return how to make a worker's ledger, and commit messages to it."""
 
-    def make(on_unavailable: OnUnavailable = backlog.PUT_OFF) -> Any:
+    def make(on_unavailable: OnUnavailable = backlog.PUT_OFF, timeout: float = PATIENT) -> Any:
         watch = RedisWatch(board.row(0))
-        return messages(Ledger(connect(redis_server.url, TIMEOUT), on_unavailable, watch))
+        return messages(Ledger(connect(redis_server.url, timeout), on_unavailable, watch))
 
     return make
 
@@ -177,21 +187,20 @@ def test_a_redis_that_hangs_costs_the_first_messages_the_time_out_and_the_next_n
 ) -> None:
     """One line when the outage begins, one when it ends; the gauge follows."""
     caplog.set_level(logging.INFO)
-    messages = make()
+    messages = make(timeout=TIMEOUT)
     messages.commit("Q")
     assert up(board)
     send(signal.SIGSTOP)
     first = [seconds(lambda n=n: messages.commit(f"F{n}", 9)) for n in range(FAILURES)]  # type: ignore[misc]
     next_ones = [seconds(lambda n=n: messages.commit(f"N{n}", 9)) for n in range(50)]  # type: ignore[misc]
 
-    assert min(first) < TIMEOUT + 0.1
-    assert max(first) < TIMEOUT + 0.5
-    assert sum(next_ones) / len(next_ones) < 0.01
+    assert TIMEOUT * 0.9 < median(first) < TIMEOUT * 1.5  # waiting twice would take 2
+    assert median(next_ones) < 0.01
     assert len(outage_lines(caplog)) == 1
     assert not up(board)
 
     send(signal.SIGCONT)
-    assert eventually(recovered(messages)) < PROBE_SECONDS + 1
+    assert eventually(recovered(messages)) < SOON
     began, ended = outage_lines(caplog)
     assert began.startswith("redis is away: ")
     assert ended.startswith("redis is back after ")
@@ -201,17 +210,27 @@ def test_a_redis_that_hangs_costs_the_first_messages_the_time_out_and_the_next_n
 
 def test_of_many_messages_in_an_outage_one_at_a_time_waits(make: Make, send: Callable[[int], None]) -> None:
     """The first ones wait together, later one a second."""
-    messages = make()
+    messages = make(timeout=TIMEOUT)
     messages.commit("Q")
+    asked: list[str] = []
+
+    def session(queue_id: str) -> float:
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as told:
+            messages.commit(queue_id)
+        asked.extend([queue_id] if told.type is not NotAsked else [])
+        return time.monotonic() - started
+
     send(signal.SIGSTOP)
     with ThreadPoolExecutor(20) as sessions:
-        together = list(sessions.map(lambda n: seconds(lambda: messages.commit(f"F{n}")), range(20)))
+        together = list(sessions.map(session, [f"F{n}" for n in range(20)]))
         time.sleep(PROBE_SECONDS)
-        later = list(sessions.map(lambda n: seconds(lambda: messages.commit(f"L{n}")), range(20)))
+        asked.clear()
+        later = list(sessions.map(session, [f"L{n}" for n in range(20)]))
 
-    assert max(together) < TIMEOUT + 0.5
-    assert sum(span > TIMEOUT * 0.8 for span in later) == 1
-    assert sorted(later)[-2] < AT_ONCE
+    assert max(together) < 2.5 * TIMEOUT  # one after the other, until the outage has begun, would take 3
+    assert len(asked) == 1
+    assert median(later) < AT_ONCE
 
 
 def test_a_redis_that_was_killed_is_told_at_once_and_found_again(
@@ -226,14 +245,15 @@ def test_a_redis_that_was_killed_is_told_at_once_and_found_again(
     messages.commit("Q")
     redis_server.stop()
     spans = [seconds(lambda n=n: messages.commit(f"F{n}")) for n in range(20)]  # type: ignore[misc]
-    assert max(spans) < AT_ONCE
+    assert median(spans) < AT_ONCE
+    assert max(spans) < PATIENT / 2  # none waited for the time-out
     redis_server.restart()
 
     def tended() -> bool:
         messages.ledger.tend()
         return len(outage_lines(caplog)) == 2
 
-    assert eventually(tended) < PROBE_SECONDS + 1
+    assert eventually(tended) < SOON
     assert outage_lines(caplog)[1].endswith(": 20 messages were put off, 0 accepted unmetered")
 
 
@@ -271,7 +291,7 @@ def test_a_replica_is_an_outage_until_it_is_a_master(make: Make, redis_server: A
         seconds(lambda n=n: messages.commit(f"Q{n}", 5))  # type: ignore[misc]
     redis_server.client.replicaof("NO", "ONE")
 
-    assert eventually(recovered(messages)) < PROBE_SECONDS + 1
+    assert eventually(recovered(messages)) < SOON
     assert messages.used() == 0
 
 
@@ -307,7 +327,7 @@ def test_what_a_stalled_redis_had_received_is_counted_once(
     make: Make, send: Callable[[int], None], eventually: Eventually
 ) -> None:
     """It is accepted, and Redis runs what it was sent before it hung, and what it is sent thereafter."""
-    messages = make(ACCEPT)
+    messages = make(ACCEPT, TIMEOUT)
     messages.commit("Q", 100)
     send(signal.SIGSTOP)
     for n in range(FAILURES + 2):
@@ -342,7 +362,7 @@ def test_what_is_taken_back_in_an_outage_is_neither_counted_nor_recorded(
     make: Make, send: Callable[[int], None], eventually: Eventually
 ) -> None:
     """Postfix went away; whatever Redis makes of what it was sent comes to nothing."""
-    messages = make(ACCEPT)
+    messages = make(ACCEPT, TIMEOUT)
     messages.commit("Q", 100)
     send(signal.SIGSTOP)
     outcome = messages.commit("U", 100)
@@ -373,12 +393,18 @@ def test_what_finds_no_room_in_memory_is_put_off_and_what_is_never_written_is_na
 
 
 @pytest.fixture
-def busy(redis_server: Any) -> Iterator[Callable[[], None]]:
+def busy(redis_server: Any, eventually: Eventually) -> Iterator[Callable[[], None]]:
     """Have the server run somebody's script that does not end, until the function is called."""
     redis_server.client.config_set("lua-time-limit", 50)
     with ThreadPoolExecutor(1) as somebody:
         endless = somebody.submit(redis_server.client.eval, "while true do end", 0)
-        time.sleep(0.3)
+
+        def says_so() -> bool:
+            with suppress(redis.ResponseError):
+                return not redis_server.client.ping()
+            return True
+
+        eventually(says_so)
 
         def end() -> None:
             redis_server.client.script_kill()

@@ -31,7 +31,11 @@ from franking_policy.source import BUILT_IN
 from franking_policy.windows import day
 
 NOW = datetime.now(UTC)
-TIMEOUT = 0.08
+TIMEOUT = 0.4
+"""Seconds that a ledger waits for a Redis which hangs, and in which a machine that is busy still answers."""
+
+PATIENT = 10.0
+"""Seconds for all others: however busy the machine is, that is no outage."""
 
 Outcome = Granted | Exceeded | Duplicate | Unsettled | Unmetered
 
@@ -71,9 +75,9 @@ Commit = Callable[..., Outcome]
 
 
 @pytest.fixture
-def ledger(redis_server: Any) -> Ledger:
-    """Return a ledger as a worker has it."""
-    return Ledger(connect(redis_server.url, TIMEOUT))
+def ledger(redis_server: Any, request: pytest.FixtureRequest) -> Ledger:
+    """Return a ledger as a worker has it, but patient, unless it has a time-out as its parameter."""
+    return Ledger(connect(redis_server.url, getattr(request, "param", PATIENT)))
 
 
 @pytest.fixture
@@ -259,11 +263,12 @@ def paused(redis_server: Any) -> Iterator[Callable[[], None]]:
     redis_server.process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.parametrize("ledger", [TIMEOUT], indirect=True)
 def test_what_a_stalled_redis_counts_too_late_is_given_back(
     ledger: Ledger, commit: Commit, used: Callable[[], int], paused: Callable[[], None]
 ) -> None:
-    """The message was put off within 100 ms; when Redis wakes up and counts it, nobody was served."""
-    assert seconds_until_unavailable(commit) < 0.1
+    """The message was put off after one time-out; when Redis wakes up and counts it, nobody was served."""
+    assert seconds_until_unavailable(commit) < 1.5 * TIMEOUT
     paused()
     time.sleep(PROBE_SECONDS)
     commit("Q1", 4)
