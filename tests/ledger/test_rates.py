@@ -42,27 +42,31 @@ def micros(client: Any) -> int:
 
 @pytest.mark.parametrize(("quota", "burst"), [(rate(1, 20), 20), (rate(3), 3), (rate(9, 2), 2)])
 def test_a_burst_passes_and_then_an_even_pace(meter: Any, redis_server: Any, quota: Quota, burst: int) -> None:
-    """Never more than the burst and what has come due since; a burst may be smaller than the rate too."""
+    """All that comes due passes, and never more than the burst and that; a burst may be smaller than the rate too."""
     meter.limit(quota)
     started = micros(redis_server.client)
     at_once = passed(meter, burst)
-    later = 0
-    while micros(redis_server.client) < started + 2_000_000:
-        later += passed(meter, 1)
+    later, least, asked = 0, 0.0, micros(redis_server.client)
+    while asked < started + 2_000_000:
         time.sleep(0.005)
-    due = (micros(redis_server.client) - started) / 1_000_000 * quota.limit
+        pause = micros(redis_server.client) - asked
+        while passed(meter, 1):
+            later += 1
+        asked = micros(redis_server.client)
+        least += min(pause / 1_000_000 * quota.limit, burst - 1)  # beyond the burst nothing is saved up
+    due = (asked - started) / 1_000_000 * quota.limit
 
     assert at_once == burst
-    assert 2 * quota.limit - 1 <= later <= due
+    assert least - 1 <= later <= due
 
 
 def test_the_wait_is_told_in_milliseconds_and_is_long_enough(meter: Any) -> None:
     """Not one less, and not much more."""
     meter.limit(rate(2))
     started = time.monotonic()
-    first = [meter.send() for _ in range(3)]
-    refused = first[-1]
-    assert isinstance(refused, Exceeded)
+    refused = [meter.send() for _ in range(3)][-1]
+    while not isinstance(refused, Exceeded):  # one may come due meanwhile
+        refused = meter.send()
     assert 0 < refused.used <= 500
     time.sleep(refused.used / 1000)
 
@@ -70,44 +74,47 @@ def test_the_wait_is_told_in_milliseconds_and_is_long_enough(meter: Any) -> None
     assert time.monotonic() - started >= 0.499
 
 
-def test_what_was_not_sent_is_not_saved_up(meter: Any) -> None:
+def test_what_was_not_sent_is_not_saved_up(meter: Any, redis_server: Any) -> None:
     """However long nothing came, the burst is all that passes at once."""
     meter.limit(rate(4, 2))
     passed(meter, 2)
     time.sleep(1.5)
+    before = micros(redis_server.client)
+    found = passed(meter, 8)
+    due = (micros(redis_server.client) - before) * 4 / 1_000_000
 
-    assert passed(meter, 5) in {2, 3}  # one may come due meanwhile
+    assert 2 <= found <= 2 + due
 
 
 def test_what_is_refused_costs_nothing(meter: Any, redis_server: Any) -> None:
     """A client that hammers is served at the same pace as one that waits."""
-    meter.limit(rate(1))
-    meter.send()
+    meter.limit(rate(1, 600, "recipients"))
+    meter.send(600)
     before = tat(redis_server.client)
-    assert passed(meter, 100) == 0
+    assert not any(isinstance(meter.send(600), Granted) for _ in range(100))
 
     assert tat(redis_server.client) == before
 
 
 def test_release_gives_back(meter: Any) -> None:
     """As much as the message cost."""
-    meter.limit(rate(1, 4, "recipients"))
-    granted = meter.send(3)
-    assert isinstance(meter.send(3), Exceeded)
+    meter.limit(rate(1, 400, "recipients"))
+    granted = meter.send(300)
+    assert isinstance(meter.send(300), Exceeded)
     meter.ledger.release(granted)
     meter.ledger.release(granted)
 
-    assert [type(meter.send(recipients)) for recipients in (4, 1)] == [Granted, Exceeded]
+    assert [type(meter.send(recipients)) for recipients in (400, 100)] == [Granted, Exceeded]
 
 
 def test_a_message_of_many_recipients_waits_for_room_for_all(meter: Any) -> None:
     """It does not pass on the strength of the first."""
-    meter.limit(rate(1, 10, "recipients"))
-    meter.send(8)
-    refused = meter.send(10)
+    meter.limit(rate(1, 100, "recipients"))
+    meter.send(80)
+    refused = meter.send(100)
 
     assert isinstance(refused, Exceeded)
-    assert 7000 < refused.used <= 8000
+    assert 70_000 < refused.used <= 80_000
 
 
 @pytest.mark.parametrize("limit", [3, 6, 7])
@@ -137,8 +144,8 @@ def test_the_counter_lives_until_it_is_as_good_as_none(meter: Any, redis_server:
 
 def test_a_rate_and_a_window_hold_together(meter: Any) -> None:
     """All or none: what the rate refuses is not in the window, and the other way round."""
-    meter.limit(Quota(3, BUILT_IN), rate(1, 2))
-    outcomes = [meter.send() for _ in range(3)]
+    meter.limit(Quota(3, BUILT_IN), rate(1, 200, "recipients"))
+    outcomes = [meter.send(100) for _ in range(3)]
 
     assert [type(one) for one in outcomes] == [Granted, Granted, Exceeded]
     assert outcomes[2].charge.quota.per == "second"
