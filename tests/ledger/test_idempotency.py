@@ -149,7 +149,7 @@ def test_a_commit_whose_answer_never_came_swallows_no_retry(
 ) -> None:
     """A stalled Redis does it all the same, later; its client was told 451, and the retry is the one that counts."""
     meter.limit(QUOTA)
-    hasty = Ledger(connect(redis_server.url, 0.1))
+    hasty = Ledger(connect(redis_server.url, 0.5))
     hasty.commit(meter.entry())  # so that it is connected, and Redis knows the script
     redis_server.process.send_signal(signal.SIGSTOP)
     with pytest.raises(Unavailable):
@@ -171,12 +171,12 @@ def stall(redis_server: Any) -> Iterator[Callable[[Entry], Ledger]]:
     """Accept a message while Redis hangs, which then does what it was sent; the ledger has still to tell it."""
 
     def stall(entry: Entry) -> Ledger:
-        hasty = Ledger(connect(redis_server.url, 0.1), OnUnavailable(Direction.ACCEPT, Direction.ACCEPT))
+        hasty = Ledger(connect(redis_server.url, 0.5), OnUnavailable(Direction.ACCEPT, Direction.ACCEPT))
         hasty.release(hasty.commit(replace(entry, charges=(), idempotency_key="", token="other")))  # type: ignore[arg-type]
         redis_server.process.send_signal(signal.SIGSTOP)
         assert isinstance(hasty.commit(entry), Unmetered)
         redis_server.process.send_signal(signal.SIGCONT)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while redis_server.client.hget(entry.names[0], "token") != entry.token.encode():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -224,7 +224,7 @@ def test_a_key_is_settled_when_redis_is_back(
     meter: Any, redis_server: Any, eventually: Callable[[Callable[[], bool]], float]
 ) -> None:
     """Many sessions of a worker at once: none is forgotten, or its retry would be delivered after a while."""
-    hasty = Ledger(connect(redis_server.url, 0.1))
+    hasty = Ledger(connect(redis_server.url, 0.5))
     granted = [hasty.commit(meter.entry(key=f"order-{n}", queue_id=f"A{n}")) for n in range(30)]
     redis_server.process.send_signal(signal.SIGSTOP)
     with ThreadPoolExecutor(30) as sessions:

@@ -122,13 +122,13 @@ def unanswered(redis_server: Any) -> Iterator[Callable[[Entry, OnUnavailable], L
     """Have a stalled Redis count a message whose commit is no more waited for; the ledger has still to act on it."""
 
     def send(entry: Entry, on_unavailable: OnUnavailable) -> Ledger:
-        hasty = Ledger(connect(redis_server.url, 0.1), on_unavailable)
+        hasty = Ledger(connect(redis_server.url, 0.5), on_unavailable)
         hasty.commit(replace(entry, charges=(), token="other", record=replace(entry.record, queue_id="other")))
         redis_server.process.send_signal(signal.SIGSTOP)
         with suppress(Unavailable):
             hasty.commit(entry)
         redis_server.process.send_signal(signal.SIGCONT)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not redis_server.client.exists(entry.names[0]):
             assert time.monotonic() < deadline
             time.sleep(0.01)
