@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -235,6 +235,16 @@ def _wire() -> ModuleType:
 WIRE = _wire()
 daemon = WIRE.daemon
 eventually = WIRE.eventually
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return a function by which so many seconds pass for what is remembered, and for nothing else."""
+    ahead = [0.0]
+    monkeypatch.setattr(
+        "franking.directory.cache.time", SimpleNamespace(monotonic=lambda: time.monotonic() + sum(ahead))
+    )
+    return ahead.append
 
 
 @pytest.fixture
