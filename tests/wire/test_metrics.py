@@ -49,7 +49,7 @@ def read(daemon: Any, port: int) -> Read:
     daemon.start()
 
     def read() -> dict[str, int]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
             lines = answer.read().decode().splitlines()
         assert [line for line in lines if not LINE.fullmatch(line)] == []
@@ -124,7 +124,7 @@ def test_there_is_nothing_else_to_read(read: Read, port: int) -> None:
     for path, method, status in (("/", "GET", 404), ("/metrics", "POST", 501), ("/metrics/../x", "GET", 404)):
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=10)  # noqa: S310  # it is http
+            urllib.request.urlopen(request, timeout=60)  # noqa: S310  # it is http
         refused.value.close()
         assert refused.value.code == status
 
@@ -162,7 +162,7 @@ def test_where_they_cannot_be_is_said_at_the_start(daemon: Any, metrics: str) ->
     """With the place."""
     daemon.configure(metrics=metrics)
 
-    assert daemon.spawn().wait(20) == 78
+    assert daemon.spawn().wait(60) == 78
     assert "config.yaml:6:10: `metrics` must be `off`, or an address and a port such as `127.0.0.1:9103`" in daemon.log
 
 
@@ -171,7 +171,7 @@ def test_a_port_in_use_is_said_at_the_start(daemon: Any, port: int) -> None:
     with socket.create_server(("127.0.0.1", port)):
         daemon.configure(metrics=f"127.0.0.1:{port}")
 
-        assert daemon.spawn().wait(20) == 78
+        assert daemon.spawn().wait(60) == 78
     assert f"config.yaml:6:10: cannot bind `127.0.0.1:{port}`: Address already in use" in daemon.log
     assert not daemon.socket.exists()
 
@@ -180,7 +180,7 @@ def test_ipv6_is_an_address_too(daemon: Any, port: int) -> None:
     """In brackets, as in a URL."""
     daemon.configure(metrics=f"'[::1]:{port}'")
     daemon.start()
-    with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=60) as answer:
         assert b"franking_workers 2\n" in answer.read()
 
 

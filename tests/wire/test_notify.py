@@ -201,14 +201,15 @@ def test_others_are_told_while_one_waits_for_its_next_try(hook: Hook, eventually
     assert [(notice.webhook, reason[:9]) for notice, reason in patient.failed] == [("http://127.0.0.1:1/", "URLError:")]
 
 
-def test_a_stop_tries_again_what_has_failed_before(program: Callable[[str], Path], directory: Path) -> None:
+def test_a_stop_tries_again_what_has_failed_before(
+    program: Callable[[str], Path], directory: Path, hook: Hook, eventually: Eventually
+) -> None:
     """At once, not when it would be due."""
     patient = Told.by(300)
     patient.tell(program("echo >> tries; test $(wc -l < tries) = 2"))
-    deadline = time.monotonic() + 20
-    while not (directory / "tries").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.5)  # until the program has ended
+    eventually((directory / "tries").exists)
+    patient.tell(webhook=hook.url)
+    eventually(lambda: bool(hook.requests))  # which is told when the program has ended
     patient.notifier.close(20)
 
     assert (directory / "tries").read_text() == "\n" * 2
@@ -247,13 +248,13 @@ def test_a_server_that_drips_has_its_seconds_and_no_more(
     dripping: str, hook: Hook, eventually: Eventually, scheme: str
 ) -> None:
     """Each octet comes in time, the answer or the handshake never; what is behind it in line is told."""
-    hasty = Told.by(patience=0.5)
+    hasty = Told.by(patience=2)
     hasty.tell(webhook=dripping.replace("http", scheme))
     hasty.tell(webhook=hook.url)
     eventually(lambda: bool(hook.requests))
-    hasty.notifier.close(5)
+    hasty.notifier.close(20)
 
-    assert hasty.reasons == ["TimeoutError: no answer within 0.5 seconds"]
+    assert hasty.reasons == ["TimeoutError: no answer within 2 seconds"]
     assert all(
         thread.name != "notifier" and not isinstance(thread, threading.Timer) for thread in threading.enumerate()
     )
@@ -273,12 +274,12 @@ def test_a_program_that_leaves_something_running_is_told_once(
     told: Told, program: Callable[[str], Path], directory: Path, eventually: Eventually
 ) -> None:
     """And is not waited for: what it started holds its output open."""
-    script, started = program("echo >> runs; sleep 5 &"), time.monotonic()
+    script, started = program("echo >> runs; sleep 20 &"), time.monotonic()
     told.tell(script)
     told.tell(script)
     eventually(lambda: (directory / "runs").exists() and (directory / "runs").read_text() == "\n\n")
 
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 15
     assert told.failed == []
 
 
@@ -291,7 +292,7 @@ def test_a_full_line_drops_and_says_so_at_once(told: Told, hook: Hook, eventuall
     for _ in range(MOST_WAITING + 2):
         told.tell(webhook=hook.url)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8  # the webhook has ten seconds
     assert told.reasons == [f"{MOST_WAITING} others are in line"] * 2
 
 
@@ -317,7 +318,7 @@ def test_a_stop_does_not_wait_for_a_webhook_that_hangs(told: Told, hook: Hook, e
     started = time.monotonic()
     told.notifier.close(0.3)
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 8  # the webhook has ten seconds
     assert told.reasons == ["the daemon stops"] * 3
 
 
@@ -379,7 +380,7 @@ def test_mail_flows_while_a_webhook_hangs(daemon: Any, hook: Hook, eventually: E
     daemon.start()
     started = time.monotonic()
     submit(daemon, "one", "two", "three", "four")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 8  # the webhook has ten seconds
     eventually(lambda: bool(hook.requests))
     daemon.process.terminate()
 

@@ -354,7 +354,7 @@ def test_discarded_messages_and_refused_recipients_are_counted(daemon: Any) -> N
         client.recipient(f"<{name}@example.org>")
     client.message(("From", b"a@evil.example"), *MESSAGE[1:])
     client.end("gone")
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         page = answer.read().decode().splitlines()
 
     assert 'franking_transactions_total{verdict="discard"} 1' in page

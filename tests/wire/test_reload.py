@@ -44,7 +44,7 @@ def write(daemon: Any, text: str) -> None:
 def ask(daemon: Any) -> dict[str, list[str]]:
     """Reload as the command does, without a new Python each time."""
     with socket.socket(socket.AF_UNIX) as control:
-        control.settimeout(30)
+        control.settimeout(60)
         control.connect(f"{daemon.socket}.control")
         control.sendall(b"reload\n")
         answer: dict[str, list[str]] = json.loads(control.makefile().readline())
@@ -172,7 +172,7 @@ def test_sighup_to_a_worker_does_not_reach_libmilter(running: Any, eventually: E
 def test_sighup_during_the_start_is_not_the_end(daemon: Any, eventually: Eventually) -> None:
     """There is nothing to reload yet."""
     daemon.process = daemon.spawn()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not daemon.socket.exists() and time.monotonic() < deadline:
         own = Path(f"/proc/{daemon.process.pid}")
         if has_sighup(own, "SigIgn") or has_sighup(own, "SigCgt"):
@@ -247,7 +247,7 @@ def test_a_worker_that_dies_during_the_hand_over_is_replaced(running: Any, event
     with ThreadPoolExecutor(1) as pool:
         os.kill(victim, signal.SIGSTOP)
         answer = pool.submit(ask, running)
-        time.sleep(0.3)
+        eventually(lambda: bool(running.session().mail()[0] == b"y"))  # of another worker: it is handed over
         os.kill(victim, signal.SIGKILL)
         answered = answer.result()
     eventually(lambda: len(running.workers()) == WORKERS and victim not in running.workers())
@@ -283,7 +283,7 @@ def test_two_reloads_at_once_are_made_one_after_the_other(running: Any) -> None:
 def test_who_talks_otherwise_is_hung_up_on(running: Any, said: bytes) -> None:
     """And holds nobody up for more than a moment."""
     with socket.socket(socket.AF_UNIX) as control:
-        control.settimeout(10)
+        control.settimeout(60)
         control.connect(f"{running.socket}.control")
         control.sendall(said)
         with suppress(ConnectionResetError):  # where it did not read all of it
@@ -302,7 +302,7 @@ def test_the_control_socket_is_for_the_daemons_own_user_alone(running: Any) -> N
 
 def test_a_second_daemon_leaves_the_first_ones_control_socket(running: Any) -> None:
     """It ends before it gets as far."""
-    assert running.spawn().wait(20) == 78
+    assert running.spawn().wait(60) == 78
     assert ask(running)["problems"] == []
 
 
@@ -323,7 +323,7 @@ def test_a_control_socket_that_cannot_be_bound_stops_the_start(daemon: Any) -> N
     """What is there may be somebody's file."""
     Path(f"{daemon.socket}.control").write_text("mine")
 
-    assert daemon.spawn().wait(20) == 78
+    assert daemon.spawn().wait(60) == 78
     assert "config.yaml:2:9: cannot bind `" in daemon.log
     assert "milter.sock.control`, for `franking reload`: something else than a socket is there" in daemon.log
     assert Path(f"{daemon.socket}.control").read_text() == "mine"
@@ -333,6 +333,15 @@ def test_a_control_socket_that_cannot_be_bound_stops_the_start(daemon: Any) -> N
 def open_files(pid: int) -> int:
     """Return how many file descriptors a process has."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def files_at_rest(pid: int) -> int:
+    """Return how many it has when the last client is hung up on: the least of a second."""
+    found, end = open_files(pid), time.monotonic() + 1
+    while time.monotonic() < end:
+        found = min(found, open_files(pid))
+        time.sleep(0.02)
+    return found
 
 
 def memory(pid: int) -> int:
@@ -351,8 +360,7 @@ def test_200_reloads_cost_neither_files_nor_memory(running: Any) -> None:
         for n in range(times):
             write(running, texts[n % 2])
             assert ask(running)["problems"] == []
-        time.sleep(0.2)  # until the last client is hung up on
-        return [(open_files(pid), memory(pid)) for pid in processes]
+        return [(files_at_rest(pid), memory(pid)) for pid in processes]
 
     before, after = reload(50), reload(150)
 
@@ -371,7 +379,7 @@ def test_a_replaced_worker_holds_no_more_files_than_the_first(running: Any, even
     eventually(lambda: len(running.workers()) == WORKERS and victim not in running.workers())
 
     eventually(lambda: [open_files(pid) for pid in running.workers()] == [before[0]] * WORKERS)
-    assert open_files(parent) == before[1]
+    eventually(lambda: open_files(parent) == before[1])
 
 
 def test_a_parent_killed_in_the_middle_of_a_hand_over_leaves_no_worker(running: Any, eventually: Eventually) -> None:
