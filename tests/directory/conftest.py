@@ -94,14 +94,20 @@ class Slapd:
 
     def start(self) -> None:
         """Start it and wait until it listens; what it is asked stands in its log."""
+        assert self.starts(), self.log
+
+    def starts(self) -> bool:
+        """Start it and wait until it listens, or has ended, as where somebody else took its port; tell which."""
         command = [f"{self.program}", "-d", "stats", "-h", f"{self.url}/", "-f", f"{self.directory}/slapd.conf"]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not self._listens():
-            assert self.process.poll() is None, self.log
+            if self.process.poll() is not None:
+                return False
             assert time.monotonic() < deadline, self.log
             time.sleep(0.02)
+        return self.process.poll() is None
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
@@ -167,7 +173,9 @@ def slapds(program: Path, below: Path) -> Iterator[Callable[..., Slapd]]:
     def make(*more: str, directory: Path | None = None, scheme: str = "ldap", overlay: str = "") -> Slapd:
         one = Slapd(program, directory or below / str(len(made)), scheme=scheme)
         one.prepare(*more, overlay=overlay)
-        one.start()
+        if not one.starts():
+            one.port = servers.free_port()
+            one.start()
         made.append(one)
         return one
 
@@ -199,7 +207,7 @@ def policy() -> Policy:
 
 
 def settings(*slapds: Slapd, **changes: Any) -> LdapSettings:
-    """Return what a configuration would say that has little patience."""
+    """Return what a configuration would say: where nothing answers in time, a test has less patience."""
     first = LdapSettings(
         servers=tuple(Server("127.0.0.1", one.port, tls=one.scheme == "ldaps") for one in slapds),
         starttls=False,
@@ -211,7 +219,7 @@ def settings(*slapds: Slapd, **changes: Any) -> LdapSettings:
         filter="(frankingLogin={login})",
         account_filter="(frankingName={account})",
         attributes={name: default_attribute(name) for name in ATTRIBUTES},
-        timeout_seconds=2,
+        timeout_seconds=10,
         ttl_seconds=300,
         negative_ttl_seconds=30,
         stale_seconds=3600,

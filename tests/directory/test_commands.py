@@ -25,7 +25,7 @@ def config(tmp_path: Path, slapd: Any) -> str:
     (tmp_path / "policy").mkdir()
     (tmp_path / "policy" / "a.yaml").write_text(POLICY)
     (tmp_path / "message.eml").write_bytes(MESSAGE)
-    ldap = f"{{servers: ['{slapd.url}'], starttls: false, base: '{BASE}', timeout_seconds: 1}}"
+    ldap = f"{{servers: ['{slapd.url}'], starttls: false, base: '{BASE}', timeout_seconds: 5}}"
     file = tmp_path / "config.yaml"
     file.write_text(f"policy: policy\nredis: {{url: 'unix:///nowhere'}}\ndirectory: {{ldap: {ldap}}}\n")
     return str(file)

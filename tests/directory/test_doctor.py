@@ -22,7 +22,7 @@ def findings(tmp_path: Path) -> Callable[..., list[Finding]]:
     (tmp_path / "policy" / "a.yaml").write_text("version: 1\naccounts: {local: {domains: [local.example]}}\n")
 
     def findings(url: str, more: str = "") -> list[Finding]:
-        ldap = f"{{servers: ['{url}'], starttls: false, base: '{BASE}', timeout_seconds: 1{more}}}"
+        ldap = f"{{servers: ['{url}'], starttls: false, base: '{BASE}', timeout_seconds: 5{more}}}"
         config = tmp_path / "config.yaml"
         config.write_text(f"policy: policy\ndirectory: {{ldap: {ldap}}}\n")
         return list(directory_away(Site(Postfix(tmp_path), config, tmp_path / "dovecot.conf")))

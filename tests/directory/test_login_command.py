@@ -18,7 +18,7 @@ def config(tmp_path: Path, slapd: Any) -> str:
     (tmp_path / "policy" / "a.yaml").write_text(f"version: 1\n{accounts}\n")
     (tmp_path / "tokens").touch()
     (tmp_path / "passwords").touch()
-    ldap = f"{{servers: ['{slapd.url}'], starttls: false, base: '{BASE}', timeout_seconds: 1}}"
+    ldap = f"{{servers: ['{slapd.url}'], starttls: false, base: '{BASE}', timeout_seconds: 5}}"
     logins = "logins: {tokens: tokens, passwords: passwords}"
     (tmp_path / "config.yaml").write_text(f"policy: policy\n{logins}\ndirectory: {{ldap: {ldap}}}\n")
     return str(tmp_path / "config.yaml")

@@ -16,7 +16,7 @@ def config(tmp_path: Path, slapd: Any, redis_server: Any) -> str:
     (tmp_path / "policy").mkdir()
     local = "local: {domains: [local.example], quotas: [{messages: 7, per: day}], logins: {local-app: {}}}"
     (tmp_path / "policy" / "a.yaml").write_text(f"version: 1\naccounts: {{{local}}}\n")
-    ldap = f"{{servers: ['{slapd.url}'], starttls: false, base: '{BASE}', timeout_seconds: 1}}"
+    ldap = f"{{servers: ['{slapd.url}'], starttls: false, base: '{BASE}', timeout_seconds: 5}}"
     redis = f"{{url: '{redis_server.url}', timeout_ms: 5000}}"
     (tmp_path / "config.yaml").write_text(f"policy: policy\nredis: {redis}\ndirectory: {{ldap: {ldap}}}\n")
     return str(tmp_path / "config.yaml")

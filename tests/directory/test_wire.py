@@ -37,7 +37,7 @@ def ldap_daemon(daemon: Any, slapd: Any) -> Any:
 def _configured(slapd: Any, **more: int) -> str:
     base = "ou=mail,dc=provider,dc=example"
     settings = "".join(f", {name}: {value}" for name, value in more.items())
-    return f"{{ldap: {{servers: ['{slapd.url}'], starttls: false, base: '{base}', timeout_seconds: 1{settings}}}}}"
+    return f"{{ldap: {{servers: ['{slapd.url}'], starttls: false, base: '{base}', timeout_seconds: 5{settings}}}}}"
 
 
 def test_a_message_by_a_login_in_ldap(ldap_daemon: Any, monkeypatch: Any, capsys: Any) -> None:
