@@ -123,7 +123,7 @@ def start_redis(directory: Path) -> "subprocess.Popen[bytes]":
     """Start a Redis that keeps what it is given."""
     options = ["--port", "0", "--unixsocket", f"{directory}/redis.sock", "--appendonly", "yes", "--dir", str(directory)]
     process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not accepts(directory / "redis.sock"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -138,7 +138,7 @@ def start_dovecot(host: Host) -> "subprocess.Popen[bytes]":
     own = "".join(f"{name} = {host.directory}/{path}\n" for name, path in paths.items())
     host.dovecot.write_text(f"{host.dovecot.read_text()}{own}instance_name = franking-{host.directory.name}\n")
     process = subprocess.Popen(["dovecot", "-F", "-c", str(host.dovecot)])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not accepts(host.queue / "private" / "auth"):
         assert time.monotonic() < deadline
         time.sleep(0.02)

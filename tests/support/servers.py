@@ -105,7 +105,7 @@ def _start(arguments: tuple[str, ...], directory: Path) -> "subprocess.Popen[byt
 
 
 def _until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         with suppress(redis.ConnectionError):
             if holds():

@@ -22,7 +22,7 @@ OURS = ("--appendonly", "yes", "--maxmemory-policy", "noeviction")
 
 
 def _until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         with suppress(redis.RedisError):
             if holds():

@@ -9,6 +9,9 @@ import pytest
 
 ALONE = "redis: {{url: 'redis://127.0.0.1:{port}/0'}}\n"
 
+PATIENT = "redis: {{url: 'redis://127.0.0.1:{port}/0', timeout_ms: 10000}}\n"
+"""For faults that put off no message: a machine that is busy does not either, then."""
+
 
 @pytest.fixture(scope="module")
 def server(nodes: Any) -> Any:
@@ -19,7 +22,7 @@ def server(nodes: Any) -> Any:
 @pytest.fixture
 def mail(server: Any, flow: Any) -> Any:
     """Begin mail for a fault of it."""
-    return lambda fault: flow(fault, ALONE.format(port=server.port))
+    return lambda fault, settings=ALONE: flow(fault, settings.format(port=server.port))
 
 
 def test_redis_is_killed_and_restarted(server: Any, mail: Any, seconds: float) -> None:
@@ -84,7 +87,7 @@ def test_redis_is_out_of_memory(server: Any, mail: Any, seconds: float) -> None:
 
 def test_scripts_are_forgotten(server: Any, mail: Any, seconds: float) -> None:
     """Nobody notices."""
-    flow = mail("SCRIPT FLUSH, again and again")
+    flow = mail("SCRIPT FLUSH, again and again", PATIENT)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         server.client.script_flush()
@@ -133,7 +136,7 @@ def test_workers_are_killed(mail: Any, seconds: float) -> None:
 
 def test_the_policy_is_reloaded(mail: Any, seconds: float) -> None:
     """Again and again, without a message put off."""
-    flow = mail("Franking reloaded, again and again")
+    flow = mail("Franking reloaded, again and again", PATIENT)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         for host in flow.hosts:
