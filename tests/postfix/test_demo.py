@@ -63,11 +63,11 @@ def test_a_demonstration_that_is_kept_says_how_to_use_and_how_to_end_it() -> Non
 def _demo(**changed: str) -> "subprocess.CompletedProcess[str]":
     argv = [sys.executable, str(ROOT / "contrib" / "demo")]
     environment = os.environ | changed | {"PYTHONUTF8": "1"}
-    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def _shell(directory: Path, command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, shell=True, cwd=directory, capture_output=True, text=True, check=False, timeout=60)  # noqa: S602
+    return subprocess.run(command, shell=True, cwd=directory, capture_output=True, text=True, check=False, timeout=300)  # noqa: S602
 
 
 def _in_order(parts: list[str], text: str) -> bool:

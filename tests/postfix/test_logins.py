@@ -337,9 +337,14 @@ def two_a_minute(site: Site) -> Iterator[Site]:
 def test_logins_beyond_the_rate_limit_are_put_off(two_a_minute: Site) -> None:
     """At once, and whether they are right or wrong: docs/logins.md says so."""
     password = two_a_minute.made("add", "acme", "rated")
-    assert two_a_minute.comes_to(450, "PLAIN", "rated", password)
-    began = time.monotonic()
+    for _ in range(2):
+        assert two_a_minute.comes_to(450, "PLAIN", "rated", password)
+        began = time.monotonic()
+        wrong = two_a_minute.replied("PLAIN", "rated", "wrong")
+        taken = time.monotonic() - began
+        if wrong == 450:  # or the minute was just over
+            break
 
-    assert two_a_minute.replied("PLAIN", "rated", "wrong") == 450
-    assert time.monotonic() - began < 1.5
+    assert wrong == 450
+    assert taken < 1.5
     two_a_minute.changed("remove", "rated")

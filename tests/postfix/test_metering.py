@@ -87,7 +87,7 @@ def start_daemon(config: Path, log: Path, socket: Path) -> "subprocess.Popen[byt
     command = [sys.executable, "-m", "franking", "milter", "--config", str(config)]
     with log.open("ab") as output:
         daemon = subprocess.Popen(command, stderr=output, env=environment, start_new_session=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not socket.exists():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)

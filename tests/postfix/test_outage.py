@@ -16,20 +16,26 @@ REPLY = "4.3.0 accounting is out of reach, the message was not accepted; try aga
 
 
 def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail: Mail) -> None:
-    """451 within 100 ms, for accounts with and without a quota; then service goes on by itself, within a second."""
+    """451, no more than 100 ms later than 250, with and without a quota; then service goes on, within a second."""
     before = own_stack.submit(mail())
-    own_stack.stop("redis")
     client = own_stack.client(login="wide")
-    spans, answers = [], []
-    for _ in range(5):
-        client.smtp.rset()
-        started = time.monotonic()
-        answers.append(client.submit(mail(From="a@wide.example"), "b@wide.example", ["a@example.org"]))
-        spans.append(time.monotonic() - started)
+
+    def five() -> tuple[list[Any], float]:
+        answers, spans = [], []
+        for _ in range(5):
+            client.smtp.rset()
+            started = time.monotonic()
+            answers.append(client.submit(mail(From="a@wide.example"), "b@wide.example", ["a@example.org"]))
+            spans.append(time.monotonic() - started)
+        return answers, median(spans)
+
+    _, usual = five()
+    own_stack.stop("redis")
+    answers, taken = five()
     without_quota = own_stack.submit(mail())
     put_off = len(own_stack.log("verdict=tempfail check=redis"))
     own_stack.start("redis")
-    deadline = time.monotonic() + 20  # it is looked for every second
+    deadline = time.monotonic() + 60  # it is looked for every second
     while True:
         after = client.submit(mail(From="a@wide.example"), "b@wide.example", ["a@example.org"])
         if after.code == 250 or time.monotonic() > deadline:
@@ -37,7 +43,7 @@ def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail
         time.sleep(0.1)
 
     assert {(answer.code, answer.text) for answer in [*answers, without_quota]} == {(451, REPLY)}
-    assert median(spans) < 0.1
+    assert taken < usual + 0.1
     assert own_stack.delivered(before.queue_id)
     assert own_stack.delivered(after.queue_id)
     assert put_off == 6
@@ -46,7 +52,7 @@ def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail
 @pytest.mark.parametrize("seconds", [0.5])
 def test_a_stalled_redis_is_as_good_as_none(own_stack: Any, mail: Mail, seconds: float) -> None:
     """What it counts when it wakes up is given back."""
-    pid = own_stack.document["pids"]["redis"]
+    pid = own_stack.wait_for_redis(1000).document["pids"]["redis"]
     client = own_stack.client(login="small")
     message = mail(From="a@small.example")
     os.kill(pid, signal.SIGSTOP)
@@ -59,7 +65,7 @@ def test_a_stalled_redis_is_as_good_as_none(own_stack: Any, mail: Mail, seconds:
     after = [client.submit(message, "b@small.example", ["a@example.org"]).code for _ in range(3)]
 
     assert (stalled.code, stalled.text) == (451, REPLY)
-    assert span < 0.3
+    assert 0.9 < span < 1.8  # one time-out, not two
     assert after == [250, 250, 451]
 
 

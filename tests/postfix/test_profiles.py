@@ -480,7 +480,7 @@ def test_streams_leave_by_their_own_route(doors: Doors) -> None:
 
 def way(doors: Doors, queue_id: str) -> str:
     """Return by which transport a message left, as Postfix's log has it."""
-    log, deadline = Path(doors.stack.document["logs"]["postfix"]), time.monotonic() + 20
+    log, deadline = Path(doors.stack.document["logs"]["postfix"]), time.monotonic() + 60
     while f": {queue_id}: removed\n" not in log.read_text():
         assert time.monotonic() < deadline, queue_id
         time.sleep(0.05)

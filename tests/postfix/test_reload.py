@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -18,8 +18,8 @@ CLIENTS = 4
 CAP = 5
 """Messages on a connection, which each client uses up."""
 
-PAUSE = 0.1
-"""Seconds between two reloads, in which a few dozen messages come."""
+DOZEN = 12
+"""Messages at least that are answered between two reloads."""
 
 ACCOUNT = "version: 1\naccounts:\n  acme:\n    domains: [acme.example]\n    logins: {acme-app: {}}\n"
 POLICIES = (
@@ -29,32 +29,44 @@ POLICIES = (
 BROKEN = f"{ACCOUNT}    tags_per_massage: 3\n"
 
 
-def submit_until(stop: Event, stack: Any, message: bytes) -> list[tuple[int, str]]:
-    """Submit one message after the other, on connections used up to their cap; return all answers."""
-    answers = []
+Answers = list[tuple[int, str]]
+
+
+def submit_until(stop: Event, stack: Any, message: bytes, answers: Answers) -> None:
+    """Submit one message after the other, on connections used up to their cap, and note all answers."""
     while not stop.is_set():
         client = stack.client()
         for _ in range(CAP):
             answer = client.submit(message, "b@acme.example", ["a@example.org"])
             answers.append((answer.code, answer.text))
         client.smtp.quit()
-    return answers
 
 
 @contextmanager
-def load_of(stack: Any, message: bytes) -> Iterator[list[Future[list[tuple[int, str]]]]]:
-    """Keep `CLIENTS` submitting; their answers are there when the context has ended."""
+def load_of(stack: Any, message: bytes) -> Iterator[Answers]:
+    """Keep `CLIENTS` submitting; all of their answers are there when the context has ended."""
     stop = Event()
+    answers: Answers = []
     with ThreadPoolExecutor(CLIENTS) as pool:
+        clients = [pool.submit(submit_until, stop, stack, message, answers) for _ in range(CLIENTS)]
         try:
-            yield [pool.submit(submit_until, stop, stack, message) for _ in range(CLIENTS)]
+            yield answers
         finally:
             stop.set()
+    for client in clients:
+        client.result()
+
+
+def a_dozen_more(answers: Answers) -> None:
+    """Wait until so many have come."""
+    enough, deadline = len(answers) + DOZEN, time.monotonic() + 60
+    while len(answers) < enough:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def reload(settings: Config, number: int) -> int:
     """Put another policy into the directory and have it reloaded, a broken one each fifth time; count its problems."""
-    time.sleep(PAUSE)
     text = BROKEN if number % 5 == 4 else POLICIES[number % 2]
     (settings.policy / "test.yaml").write_text(text)
     return len(ask_to_reload(settings.control_socket).problems)
@@ -62,7 +74,7 @@ def reload(settings: Config, number: int) -> int:
 
 def in_the_sink(directory: Path, queue_ids: set[bytes]) -> dict[bytes, bytes]:
     """Return the delivered messages by queue ID, when all of ``queue_ids`` are there."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         files = (path.read_bytes() for path in directory.iterdir())
         found = {stamp(data): data for data in files if b"-ID: " in data and data.endswith(b"\n\n")}
@@ -80,12 +92,14 @@ def stamp(message: bytes) -> bytes:
 
 def test_50_reloads_under_load_cost_no_message_and_no_session(own_stack: Any, mail: Mail) -> None:
     """Every message is answered 250 and delivered, under one policy or the other and never a bit of each."""
-    settings = load(Path(own_stack.document["franking"]["config"]))
+    settings = load(Path(own_stack.wait_for_redis().document["franking"]["config"]))
     reload(settings, 0)
-    with load_of(own_stack, mail("X-Tags: a, b, c", "X-Mailer: m")) as clients:
-        problems = [reload(settings, number) for number in range(RELOADS)]
-        time.sleep(PAUSE)
-    answers = [answer for client in clients for answer in client.result()]
+    problems = []
+    with load_of(own_stack, mail("X-Tags: a, b, c", "X-Mailer: m")) as answers:
+        for number in range(RELOADS):
+            a_dozen_more(answers)
+            problems.append(reload(settings, number))
+        a_dozen_more(answers)
     queue_ids = {text.rpartition(" ")[2].encode() for _, text in answers}
     delivered = in_the_sink(own_stack.directory / "sink", queue_ids)
     kinds = {(b"\nX-Mailer: m\n" in text, b"\nX-Franking-Queue-ID: " in text) for text in delivered.values()}
