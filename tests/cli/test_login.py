@@ -494,7 +494,7 @@ def test_a_secret_that_nobody_would_get_is_not_made(
     login(capsys, "add", "acme", "acme-app")
     before = (config.parent / "passwords").read_text()
     command = "$F login rotate acme-app"
-    done = in_shell(f"set -o pipefail; (sleep 0.5; {command}) {streams}" if "|" in streams else f"{command} {streams}")
+    done = in_shell(f"set -o pipefail; (sleep 2; {command}) {streams}" if "|" in streams else f"{command} {streams}")
 
     assert (done.returncode, done.stdout) == (74, "")
     assert f"{told}: nobody would get the secret, so nothing was changed" in done.stderr
