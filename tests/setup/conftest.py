@@ -161,7 +161,8 @@ def make(directory: Path) -> Host:
     franking.chmod(0o755)
     host.policy.write_text(POLICY)
     socket_path = host.queue / "franking" / "milter.sock"
-    config = f"policy: policy\nsocket: {socket_path}\nworkers: 1\nredis: {{url: 'unix://{host.redis_socket}'}}\n"
+    redis = f"{{url: 'unix://{host.redis_socket}', timeout_ms: 10000}}"
+    config = f"policy: policy\nsocket: {socket_path}\nworkers: 1\nredis: {redis}\n"
     config += f"logins: {{tokens: {host.tokens}, passwords: {host.tokens.with_name('franking.passwords')}}}\n"
     (directory / "config.yaml").write_text(config)
     host.tokens.write_text(TOKENS)
