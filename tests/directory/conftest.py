@@ -21,6 +21,7 @@ from franking.directory import directory_of
 from franking.directory.settings import ATTRIBUTES, LdapSettings, Server, default_attribute
 from franking_policy.load import load
 from franking_policy.model import Policy
+from halting import halt
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "contrib" / "ldap"
@@ -123,7 +124,7 @@ class Slapd:
     def pause(self) -> None:
         """Let it take connections and answer nothing."""
         assert self.process
-        self.process.send_signal(signal.SIGSTOP)
+        halt(self.process.pid)
 
     def go_on(self) -> None:
         """Let it answer again."""

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from halting import halt
+
 Eventually = Callable[[Callable[[], bool]], None]
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +65,7 @@ def running(daemon: Any, eventually: Eventually) -> Any:
 @contextmanager
 def halted(pid: int) -> Iterator[None]:
     """Stop a process in its tracks for a while."""
-    os.kill(pid, signal.SIGSTOP)
+    halt(pid)
     try:
         yield
     finally:
@@ -245,7 +247,7 @@ def test_a_worker_that_dies_during_the_hand_over_is_replaced(running: Any, event
     victim = running.workers()[0]
     write(running, WITHOUT_LOGIN)
     with ThreadPoolExecutor(1) as pool:
-        os.kill(victim, signal.SIGSTOP)
+        halt(victim)
         answer = pool.submit(ask, running)
         eventually(lambda: bool(running.session().mail()[0] == b"y"))  # of another worker: it is handed over
         os.kill(victim, signal.SIGKILL)
