@@ -137,8 +137,8 @@ IDEMPOTENCY = Table(
     {
         "headers": Key(
             ListOf(CONTROL_NAME),
-            "the header fields that hold a key, such as `X-Idempotency-Key`; a message whose key the account had in "
-            "the last 24 hours is taken, and not delivered again (default none)",
+            "the header fields that hold a key, such as `X-Idempotency-Key`; a message whose key the account had for "
+            "the same recipients in the last 24 hours is taken, and not delivered again (default none)",
         ),
     },
 )

@@ -81,14 +81,14 @@ class Meter:
         )
 
     def entry(self, recipients: int = 1, identity: str = "", **changed: Any) -> Entry:
-        """Return a message that is not committed: `key=`, `token=`, `queue_id=` and others as given."""
+        """Return a message that is not committed: `key=`, `to=`, `token=`, `queue_id=` and others as given."""
         self.sent += 1
         queue_id = changed.get("queue_id", f"Q{self.sent}")
         record = record_of(
             queue_id,
             self.now,
             account=changed.get("account", "acme"),
-            recipients=("someone@example.org",) * recipients,
+            recipients=changed.get("to", ("someone@example.org",) * recipients),
             message_id=changed.get("message_id", f"<{queue_id}@acme.example>"),
             verdict=changed.get("verdict", "accepted"),
         )

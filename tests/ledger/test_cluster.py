@@ -25,7 +25,6 @@ from franking.ledger import (
     Unavailable,
     Unmetered,
     connect,
-    keys,
 )
 from franking.ledger.breaker import FAILURES, Outage
 from franking.ledger.cluster import LEARN_SECONDS
@@ -285,7 +284,7 @@ def test_what_waits_while_a_slot_moves_is_written_when_it_has(site: Site, messag
     one.ledger.tend()
 
     assert one.used(account) == 2 + FAILURES + 1  # Q, K and what came late
-    assert target.client.hget(keys.idempotency(account, "order-1"), "settled")
+    assert target.client.hget(entry.retry, "settled")
     assert one.ledger.find("R", [account]) is None
     assert one.ledger.close() == []
     assert notes.told == []

@@ -98,8 +98,7 @@ def test_two_at_once_are_granted_once(redis_server: Any, meter: Any) -> None:
 
 def test_a_key_is_known_for_a_day(meter: Any, redis_server: Any) -> None:
     """From the first message on; a retry does not make it longer. Then it is free."""
-    meter.send(key="order-1")
-    name = keys.idempotency("acme", "order-1")
+    name = meter.send(key="order-1").entry.retry
     assert redis_server.client.ttl(name) == pytest.approx(86_400, abs=30)
     redis_server.client.expire(name, 100)
     meter.send(key="order-1")
@@ -133,8 +132,7 @@ def test_a_retry_comes_in_the_stead_of_a_message_that_nobody_answers_for(meter: 
     """Rarely twice, never lost; what the first one leaves behind does not touch the second one's key."""
     meter.limit(QUOTA)
     first = meter.send(key="order-1", answered=False)
-    name = keys.idempotency("acme", "order-1")
-    redis_server.client.hincrby(name, "at", -301)
+    redis_server.client.hincrby(first.entry.retry, "at", -301)
     second = meter.send(key="order-1")
     assert isinstance(second, Granted)
     meter.ledger.settle(first)
@@ -152,10 +150,11 @@ def test_a_commit_whose_answer_never_came_swallows_no_retry(
     hasty = Ledger(connect(redis_server.url, 0.5))
     hasty.commit(meter.entry())  # so that it is connected, and Redis knows the script
     redis_server.process.send_signal(signal.SIGSTOP)
+    entry = meter.entry(key="order-1")
     with pytest.raises(Unavailable):
-        hasty.commit(meter.entry(key="order-1"))
+        hasty.commit(entry)
     redis_server.process.send_signal(signal.SIGCONT)
-    eventually(lambda: redis_server.client.exists(keys.idempotency("acme", "order-1")) == 1)
+    eventually(lambda: redis_server.client.exists(entry.retry) == 1)
     assert isinstance(meter.send(key="order-1"), Unsettled)
 
     def granted() -> bool:

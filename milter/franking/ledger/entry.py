@@ -40,7 +40,6 @@ class Entry:
         """Return the keys, for both scripts."""
         account, record = self.record.account, self.record
         message = keys.message(account, record.queue_id)
-        retry = keys.idempotency(account, self.idempotency_key) if self.idempotency_key else message
         return (
             message,
             keys.messages(account),
@@ -48,9 +47,14 @@ class Entry:
             keys.overrides(account),
             keys.counters(account),
             keys.tally(account),
-            retry,
+            self.retry if self.idempotency_key else message,
             *(keys.counter(account, charge) for charge in self.charges),
         )
+
+    @property
+    def retry(self) -> str:
+        """Return the key that a retry of the message has too."""
+        return keys.idempotency(self.record.account, self.idempotency_key, self.record.recipients)
 
     @property
     def to_commit(self) -> list[str | int]:

@@ -5,6 +5,8 @@ touches on one node. Account names hold no braces and no colons; the policy lang
 client, or may hold any character, is hashed or percent-encoded.
 """
 
+import json
+from collections.abc import Iterable
 from hashlib import sha256
 from urllib.parse import quote, unquote
 
@@ -52,9 +54,13 @@ def audit(account: str) -> str:
     return _of(account, "audit")
 
 
-def idempotency(account: str, text: str) -> str:
-    """Return the key of the message that had the idempotency key ``text`` first."""
-    return _of(account, f"idempotency:{_hashed(text)}")
+def idempotency(account: str, text: str, recipients: Iterable[str]) -> str:
+    """Return the key of the message to ``recipients`` that had the idempotency key ``text`` first.
+
+    Their order and how often each is named are no matter; their letters are, for `A@` and `a@` may be two (RFC 5321,
+    2.4), and of two mistakes a message that comes twice is better than one that never comes.
+    """
+    return _of(account, f"idempotency:{_hashed(json.dumps([text, *sorted(set(recipients))]))}")
 
 
 def message(account: str, queue_id: str) -> str:

@@ -214,7 +214,7 @@ class Ledger:
             self._settle_key(granted.entry)
 
     def _settle_key(self, entry: Entry) -> None:
-        key = keys.idempotency(entry.record.account, entry.idempotency_key)
+        key = entry.retry
         try:
             self._ask(key, lambda client: self._settlement.run(client, [key], [entry.token]))
         except Disliked:

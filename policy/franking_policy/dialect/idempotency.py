@@ -1,7 +1,8 @@
 """The idempotency key: by which a client says that a message is the one it has submitted before.
 
 ``X-Idempotency-Key: order-4711`` on a first message and on its retry within a day: the retry is taken, and delivered
-no second time. The key belongs to the account. What else the two messages say is not compared.
+no second time. The key belongs to the account, and holds for the recipients of the envelope: a message that is sent in
+parts has one key and goes to other recipients each time. What else the two messages say is not compared.
 """
 
 from franking_policy.dialect.fault import Fault
