@@ -61,9 +61,16 @@ def slot(account: str) -> int:
 
 @pytest.fixture
 def site(nodes: Any, eventually: Eventually) -> Site:
-    """Return it in order, as `redis-cli --cluster create` makes it."""
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no")
-    site = Site([nodes.start(*options) for _ in range(3)])
+    """Return it in order."""
+    return form(nodes, eventually)
+
+
+OPTIONS = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no")
+
+
+def form(nodes: Any, eventually: Eventually, *options: str) -> Site:
+    """Return a site as `redis-cli --cluster create` makes it."""
+    site = Site([nodes.start(*OPTIONS, *options) for _ in range(3)])
     hosts = [f"127.0.0.1:{node.port}" for node in site.nodes]
     create = ["redis-cli", "--cluster", "create", *hosts, "--cluster-yes"]
     subprocess.run(create, check=True, stdout=subprocess.DEVNULL)
@@ -262,6 +269,53 @@ def test_a_cluster_that_is_away_from_the_start_is_found_when_it_comes(
         node.restart()
 
     eventually(commits(one, site.account_at(0)))
+
+
+def at(*nodes: Any) -> Where:
+    """Return how to find a cluster that is known by ``nodes``."""
+    return Where(Cluster(tuple(("127.0.0.1", node.port) for node in nodes)))
+
+
+@pytest.mark.parametrize("known", [(), (0, 8191)])
+def test_a_cluster_that_is_formed_later_is_found(
+    nodes: Any, messages: Callable[[Ledger], Any], eventually: Eventually, known: tuple[int, ...]
+) -> None:
+    """Whoever asked for the nodes too early was told of none, or of some."""
+    node = nodes.start(*OPTIONS)
+    if known:
+        node.client.execute_command("CLUSTER ADDSLOTSRANGE", *known)
+    one = messages(Ledger(connect(at(node), TIMEOUT)))
+    account = next(name for n in range(1000) if slot(name := f"account{n}") > 8191)
+    for n in range(FAILURES + 1):
+        until_put_off(lambda n=n: one.commit(f"L{n}", 9, account=account))  # type: ignore[misc]
+    node.client.execute_command("CLUSTER ADDSLOTSRANGE", 8192 if known else 0, 16_383)
+
+    eventually(commits(one, account))
+
+
+def test_a_host_that_knows_of_no_slots_is_not_believed(
+    site: Site, nodes: Any, messages: Callable[[Ledger], Any]
+) -> None:
+    """As one that is to join, or was taken out: the next one is asked, at once."""
+    one = messages(Ledger(connect(at(nodes.start(*OPTIONS), site.nodes[0]), 10)))
+
+    assert isinstance(one.commit("Q", 9, account=site.account_at(1)), Granted)
+
+
+@pytest.mark.parametrize("named", ["hostname", "unknown-endpoint"])
+def test_nodes_that_do_not_know_their_names_are_where_they_were_asked(
+    nodes: Any, messages: Callable[[Ledger], Any], eventually: Eventually, named: str
+) -> None:
+    """Such a node calls itself and all others `?`, or nothing; and so it does where it refers to another one."""
+    site = form(nodes, eventually, "--cluster-preferred-endpoint-type", named)
+    one = messages(Ledger(connect(site.where, 10)))
+    account, (source, target, _), nobody_waits = site.account_at(0), site.nodes, Event()
+    assert isinstance(one.commit("Q", 9, account=account), Granted)
+    nobody_waits.set()
+    move(source, target, slot(account), nobody_waits)
+
+    assert isinstance(one.commit("R", 9, account=account), Granted)
+    assert one.used(account) == 2
 
 
 def test_what_waits_while_a_slot_moves_is_written_when_it_has(site: Site, messages: Callable[[Ledger], Any]) -> None:

@@ -1,4 +1,4 @@
-"""A Redis Cluster: which node has a key, learnt from the nodes, and learnt anew when they say so or fall silent.
+"""A Redis Cluster: which node has a key, learnt from the nodes, and anew when none has it, they say so or fall silent.
 
 Not redis-py's RedisCluster: that of Debian 12 (4.3) sleeps and tries five times where a node is gone, writes tracebacks
 into the log, raises what is no RedisError, and cannot be made while the cluster is away; today's behaves otherwise.
@@ -11,6 +11,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -48,15 +49,13 @@ class ClusterStore:
 
     def shard(self, key: str) -> str:
         """Return the node that has ``key``; asks the nodes first if what is known may be outdated."""
-        self._learn()
-        owner = self._owners[_slot(key)]
+        owner = self._owner(key)
         return _name(owner) if owner else "the cluster"
 
     def call(self, key: str, work: Callable[["redis.Redis"], T]) -> T:
         """Do ``work`` at the node that has ``key``, or at the one that it refers to."""
-        self._learn()
+        owner = self._owner(key)
         for _ in range(REDIRECTIONS):
-            owner = self._owners[_slot(key)]
             if owner is None:
                 raise redis.ConnectionError("no node of the cluster is known that has the account's slot")
             try:
@@ -65,16 +64,24 @@ class ClusterStore:
                 moved = _moved(error, owner)
                 if moved is None:
                     raise
-                slot, self._owners[slot] = moved
+                slot, owner = moved
+                self._owners[slot] = owner
         raise redis.ConnectionError("the nodes of the cluster refer to each other")
 
     def groups(self, keys: list[str]) -> list[list[str]]:
         """Return ``keys`` node by node."""
-        self._learn()
         found: dict[Host | None, list[str]] = defaultdict(list)
         for key in keys:
-            found[self._owners[_slot(key)]].append(key)
+            found[self._owner(key)].append(key)
         return list(found.values())
+
+    def _owner(self, key: str) -> Host | None:
+        """Return the node that has ``key``; that nobody has it may be so no more."""
+        self._learn()
+        owner = self._owners[_slot(key)]
+        if owner is None:
+            self._outdated = True
+        return owner
 
     def _at(self, owner: Host, work: Callable[["redis.Redis"], T]) -> T:
         """Do ``work`` at a node, and once more at once where the connection broke, as in `OneStore`."""
@@ -109,28 +116,37 @@ class ClusterStore:
         return not self._outdated or time.monotonic() < self._learn_at
 
     def _ask_for_nodes(self) -> bool:
-        """Take over what the first node that answers says; return whether one did."""
+        """Take over what the first node says that knows all slots, or else the most; return whether one answered."""
         deadline = time.monotonic() + self._timeout
         known = {owner for owner in self._owners if owner} | set(self._hosts)
+        answers: list[list[Host | None]] = []
         for host in sorted(known, key=lambda host: host == self._silent):
-            try:
+            with suppress(redis.RedisError):
                 ranges = self._client(host).execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
-            except redis.RedisError:
-                if time.monotonic() > deadline:
-                    return False
-            else:
-                self._owners = _owners(ranges, host)
-                return True
-        return False
+                answers.append(_owners(ranges, host))
+                if None not in answers[-1]:
+                    break
+            if time.monotonic() > deadline:
+                break
+        if answers:
+            self._owners = min(answers, key=lambda owners: owners.count(None))
+        return bool(answers)
 
 
 def _owners(ranges: list[Any], asked: Host) -> list[Host | None]:
-    """Return the master of each slot; a node that does not know its own address says none: it is the one asked."""
+    """Return the master of each slot, None for one that the node ``asked`` knows of no master."""
     owners: list[Host | None] = [None] * SLOTS
     for first, last, master, *_ in ranges:
-        host = (_text(master[0]) or asked[0], int(master[1]))
-        owners[int(first) : int(last) + 1] = [host] * (int(last) + 1 - int(first))
+        owners[int(first) : int(last) + 1] = [_host(_text(master[0]), master[1], asked)] * (int(last) + 1 - int(first))
     return owners
+
+
+def _host(name: str, port: str | int, asked: Host) -> Host:
+    """Return a host as the node ``asked`` names it, which is itself where it names none.
+
+    By `cluster-preferred-endpoint-type` that is `?` or nothing.
+    """
+    return asked[0] if name in ("", "?") else name, int(port)
 
 
 def _moved(error: redis.RedisError, asked: Host) -> tuple[int, Host] | None:
@@ -138,7 +154,7 @@ def _moved(error: redis.RedisError, asked: Host) -> tuple[int, Host] | None:
     # redis-py's plain client has a class for this error, or leaves it as text, by its version.
     text = f"MOVED {error.args[0]}" if isinstance(error, MovedError) else str(error)
     found = re.search(r"\bMOVED ([0-9]+) (\S*):([0-9]+)", text)
-    return (int(found[1]), (found[2] or asked[0], int(found[3]))) if found else None
+    return (int(found[1]), _host(found[2], found[3], asked)) if found else None
 
 
 def _text(value: Any) -> str:
