@@ -29,13 +29,12 @@ def decide(account: Account, message: Message) -> Decision:
     trace = tuple(_outcome(name, account, message) for name in CHECKS)
     refusals = _found(trace, Mode.ENFORCE)
     charged = charges(account, message)
-    refusals += unaffordable(account, charged)
-    if not refusals:
+    never = unaffordable(account, charged)
+    if not refusals and not never:
         return _accept(account, message, charged, trace)
-    if account.answer.style.value == "report":
-        payable = tuple(one for one in charged if one.cost <= one.quota.most)
-        return Discard(refusals, payable, _discarded(account, message, refusals, trace), trace, account.answer)
-    return Refuse(refusals, trace, account.answer)
+    if account.answer.style.value == "report" and not never:  # what cannot be charged must not be recorded either
+        return Discard(refusals, charged, _discarded(account, message, refusals, trace), trace, account.answer)
+    return Refuse(refusals + never, trace, account.answer)
 
 
 def on_stream(account: Account, message: Message) -> Account:

@@ -152,6 +152,19 @@ def test_what_costs_more_than_the_whole_quota_is_refused_for_good(acme: Account,
     assert "can never pass" in decision.refusals[0].text
 
 
+@pytest.mark.parametrize(("changed", "faults"), [({}, ["quota"]), ({"Subject": None}, ["subject", "quota"])])
+def test_what_no_quota_has_room_for_is_refused_in_any_style(
+    account: Callable[..., Account], message: MakeMessage, changed: dict[str, None], faults: list[str]
+) -> None:
+    """Discarded, it would be recorded and charged to nobody; what else is wrong is told beside it."""
+    for style in ("refuse", "defer", "report"):
+        settings = (f"answer: {{style: {style}}}", "quotas: [{messages: 9, per: day}, {recipients: 1, per: day}]")
+        decision = decide(account(*settings), replace(message(**changed), recipients=("a@example.org",) * 2))
+
+        assert isinstance(decision, Refuse)
+        assert [one.check for one in decision.refusals] == faults
+
+
 def test_a_burst_is_what_a_rate_lets_pass_at_most(acme: Account, sent: Message) -> None:
     """50 at once at 1 a second; 51 never."""
     alone = replace(acme, quotas=acme.quotas[-1:])
