@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 
 from franking.ledger import Direction, Entry, Ledger, OnUnavailable, Reached, Unavailable, connect, keys
 from franking.ledger.backlog import PUT_OFF
+from franking.ledger.changes import reset
+from franking.ledger.usage import usage_of
 from franking_policy.quotas import Quota
 from franking_policy.source import BUILT_IN
 
@@ -108,6 +110,115 @@ def test_an_override_is_what_thresholds_are_part_of(meter: Any, redis_server: An
     assert told([meter.send() for _ in range(20)]) == [(80, 16), (90, 18), (100, 20)]
 
 
+@dataclass(slots=True)
+class Site:
+    """An account whose limit changes within a window, in the policy or by an override."""
+
+    meter: Any
+    client: Any
+    how: str
+
+    def limit(self, limit: int) -> None:
+        """Let ``limit`` messages a day hold from now on."""
+        self.meter.limit(quota(limit if self.how == "policy" else 10))
+        if self.how == "override":
+            self.client.hset(keys.overrides("acme"), "messages:day:account", f"{limit} 99999999999")
+
+    def send(self, messages: int) -> list[Any]:
+        """Commit so many."""
+        return [self.meter.send() for _ in range(messages)]
+
+    def late(self, messages: int) -> None:
+        """Count so many as `tend` counts what was accepted without Redis."""
+        for _ in range(messages):
+            self.meter.ledger._count(replace(self.meter.entry(), limited=False))  # noqa: SLF001
+
+
+@pytest.fixture(params=["policy", "override"])
+def site(request: pytest.FixtureRequest, meter: Any, redis_server: Any) -> Site:
+    """Return one for each way to change a limit."""
+    return Site(meter, redis_server.client, request.param)
+
+
+def test_a_limit_that_is_raised_is_told_of_like_the_one_before(site: Site) -> None:
+    """It was full at the old one; nobody has heard of the new one yet."""
+    site.limit(10)
+    first = site.send(10)
+    site.limit(100)
+
+    assert told(first) == [(80, 8), (90, 9), (100, 10)]
+    assert told(site.send(91)) == [(80, 80), (90, 90), (100, 100)]
+
+
+def test_what_was_told_of_is_not_told_again_for_a_limit_that_is_a_little_higher(site: Site) -> None:
+    """85 % were used before, 83 % are: whoever was told of 80 % knows."""
+    site.limit(20)
+    site.send(17)
+    site.limit(21)
+
+    assert told(site.send(4)) == [(90, 19), (100, 21)]
+
+
+def test_a_limit_that_is_lowered_is_told_with_the_next_message(site: Site) -> None:
+    """What was not told of at the old one is used at once of the new one."""
+    site.limit(100)
+    site.send(18)
+    site.limit(20)
+
+    assert told(site.send(2)) == [(80, 19), (90, 19), (100, 20)]
+
+
+def test_what_is_given_back_after_a_change_is_not_told_again(site: Site) -> None:
+    """However much of it, and whether or not the old limit was full when it was changed."""
+    site.limit(10)
+    outcomes = site.send(9)
+    site.limit(20)
+    outcomes += site.send(7)
+    for _ in range(3):
+        site.meter.ledger.release(outcomes[-1])
+        outcomes += site.send(1)
+    for one in outcomes[9:15]:
+        site.meter.ledger.release(one)
+    assert site.meter.used() == [10]
+    outcomes += site.send(6)
+
+    assert told(outcomes) == [(80, 8), (90, 9), (80, 16)]
+
+
+def test_what_was_accepted_without_redis_after_a_change_is_told_of_with_the_next_message(site: Site) -> None:
+    """Nobody was told of it, though it is past the threshold of the new limit."""
+    site.limit(10)
+    site.send(10)
+    site.limit(20)
+    site.late(6)
+
+    assert told(site.send(3)) == [(80, 17), (90, 18)]
+
+
+def test_streams_with_different_limits_tell_each_threshold_once(meter: Any) -> None:
+    """They share the count; the smaller limit is not told of again because the larger one has room."""
+    limits = (quota(1000), quota(50))
+    outcomes = [meter.limit(limits[n % 2]).send() for n in range(100)]
+
+    assert [(one.limit, one.threshold) for outcome in outcomes for one in getattr(outcome, "reached", ())] == [
+        (50, 80),
+        (50, 90),
+        (50, 100),
+    ]
+
+
+def test_a_reset_tells_anew_whatever_limits_there_were(site: Site, redis_server: Any) -> None:
+    """All that was told is forgotten with the count."""
+    site.limit(10)
+    site.send(10)
+    site.limit(20)
+    site.send(6)
+    (usage,) = usage_of(connect(redis_server.url, 10), "acme", site.meter.charges(), site.meter.now)
+    reset(connect(redis_server.url, 10), "acme", [(usage.counters[0], usage.limit)], "me")
+
+    assert told(site.send(20)) == [(80, 16), (90, 18), (100, 20)]
+
+
 def test_a_refused_message_reaches_nothing(meter: Any) -> None:
     """Nor does a commit that is made again."""
     meter.limit(quota(5, (100,), unit="recipients"))
@@ -161,6 +272,19 @@ def test_what_was_told_meanwhile_is_told_twice_rather_than_never(meter: Any, una
     outcomes.append(meter.send())
 
     assert told(outcomes) == [(90, 9), (80, 9), (90, 9)]
+
+
+def test_what_nobody_heard_of_is_told_where_the_limit_has_changed(meter: Any, unanswered: Any) -> None:
+    """By the time that it is given back, another limit holds; 80 % of that one are used too."""
+    meter.limit(quota(50, (80,)))
+    for _ in range(39):
+        meter.send()
+    hasty = unanswered(meter.entry(), PUT_OFF)
+    meter.limit(quota(49, (80,)))
+    hasty.tend()
+    assert meter.used() == [39]
+
+    assert told([meter.send()]) == [(80, 40)]
 
 
 def test_what_a_delivered_message_reached_unheard_is_told_with_the_next(meter: Any, unanswered: Any) -> None:

@@ -10,8 +10,8 @@
 -- KEYS[6]      what the account sent each day: hash of a date and `/messages` or `/recipients`; expires
 -- KEYS[7]      the idempotency key: hash of `token` and `queue_id` of the message that had it first, `at` (Unix
 --              seconds), `settled` once its client has been told, and `retries`; expires. KEYS[1] if there is none
--- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, or of a rate's `tat`,
---              `rest` and `pace`; and of `resets`, how often it was set to zero, if it was; expires
+-- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, of the limit `told_of`, or
+--              of a rate's `tat`, `rest` and `pace`; and of `resets`, how often it was set to zero, if it was; expires
 -- ARGV[1]      token of this message, the same when the call is made again
 -- ARGV[2]      record, JSON
 -- ARGV[3]      seconds for which the record is kept
@@ -41,6 +41,7 @@ local UNSETTLED = 300  -- seconds; whoever answers for a message longer ago is g
 local RETRIES = 20     -- that are recorded, or a client could fill Redis without being charged
 local charges = #KEYS - COUNTERS
 local function argument(n, offset) return ARGV[CHARGES + PER_CHARGE * (n - 1) + offset] end
+local function thresholds(n) return string.gmatch(argument(n, 4), '%d+') end
 
 local DAY = 86400
 local SPAN = 600       -- seconds; a rate's place in KEYS[5] is put right once in them, not with each message
@@ -150,9 +151,19 @@ for n = 1, charges do
     end
     tats[n] = {tat, rest, pace, tonumber(kept[1] or 0)}
   else
-    local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told', 'resets')
+    local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told', 'resets', 'told_of')
     note(n, counter[3])
     used[n], told[n] = tonumber(counter[1] or 0), tonumber(counter[2] or 0)
+    if told[n] > 0 and tonumber(counter[4] or limit) ~= limit then
+      -- Of another limit: that counts as told which was told of that one and is passed at this one.
+      local passed = 0
+      for threshold in thresholds(n) do
+        if used[n] * 100 >= threshold * limit then
+          passed = tonumber(threshold)
+        end
+      end
+      told[n] = math.min(told[n], passed)
+    end
     if limited and used[n] + cost > limit then
       return {0, n, used[n], limit}
     end
@@ -197,16 +208,22 @@ for n = 1, charges do
     if before == 0 then
       list(key, expiry)
     end
-    -- What was accepted without us is told of with the next message.
-    for threshold in string.gmatch(limited and argument(n, 4) or '', '%d+') do
-      threshold = tonumber(threshold)
-      if threshold > told[n] and used[n] * 100 >= threshold * limits[n] then
-        redis.call('HSET', key, 'told', threshold)
-        for _, value in ipairs({n, threshold, used[n], limits[n]}) do
-          reached[#reached + 1] = value
-          noted[#noted + 1] = string.format('%.0f', value)
+    local last = told[n]
+    if limited then
+      for threshold in thresholds(n) do
+        threshold = tonumber(threshold)
+        if threshold > told[n] and used[n] * 100 >= threshold * limits[n] then
+          last = threshold
+          for _, value in ipairs({n, threshold, used[n], limits[n]}) do
+            reached[#reached + 1] = value
+            noted[#noted + 1] = string.format('%.0f', value)
+          end
         end
       end
+    end
+    if last > told[n] or not limited then
+      -- What was accepted without us is told of with the next message, which must see what it passed at this limit.
+      redis.call('HSET', key, 'told', last, 'told_of', string.format('%.0f', limits[n]))
     end
     redis.call('EXPIREAT', key, expiry)  -- last, for it deletes the counter of a window long past
   end

@@ -33,6 +33,6 @@ for n = 1, #held do
     redis.call('HSET', key, argument(n, 2) == 'rate' and 'tat' or 'used', 0)
     redis.call('HINCRBY', key, 'resets', 1)  -- a release of what was counted before gives nothing back
   end
-  redis.call('HDEL', key, 'told')
+  redis.call('HDEL', key, 'told', 'told_of')
 end
 return held
