@@ -4,7 +4,7 @@ Redis's own clock is used, so what takes time takes time here.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -261,3 +261,75 @@ def test_a_counter_of_before_paces_were_kept_goes_on(meter: Any, redis_server: A
     redis_server.client.hdel(key, "pace")
 
     assert 5 <= passed(meter, 20) <= 8
+
+
+HOUR = 3_600_000_000
+"""Microseconds."""
+
+
+def put_clock_back(client: Any) -> None:
+    """Have a bucket as it was written by a server whose clock is an hour ahead of this one's, which took over."""
+    (key,) = client.scan_iter("*:quota:*")
+    for name in ("tat", "at"):
+        client.hincrby(key, name, HOUR)
+
+
+def test_a_clock_that_was_put_back_blocks_nobody(meter: Any, redis_server: Any) -> None:
+    """As when the master is lost and its replica's clock is behind: what is taken comes due at the same pace."""
+    meter.limit(rate(1, 3))
+    started = micros(redis_server.client)
+    assert passed(meter, 3) == 3
+    put_clock_back(redis_server.client)
+    refused = meter.send()
+    if isinstance(refused, Granted):
+        pytest.skip("the machine was slower than the rate")
+    assert refused.used <= 1000
+    more = 0
+    while more < 2:
+        more += passed(meter, 1)
+        assert micros(redis_server.client) < started + 60_000_000
+        time.sleep(0.01)
+
+    assert micros(redis_server.client) - started >= 2_000_000  # no sooner than by a clock that goes on
+
+
+def test_a_clock_that_was_put_back_fills_no_burst_again(site: Site, redis_server: Any) -> None:
+    """What is taken is; it is shown, given back and reset as if nothing had happened."""
+    site.limit(1)
+    granted = [site.meter.send() for _ in range(150)]
+    put_clock_back(redis_server.client)
+    shown = site.shown(redis_server.url)
+    more = passed(site.meter, 30)
+    put_clock_back(redis_server.client)
+    for one in granted[:100]:
+        site.meter.ledger.release(one)
+    used = site.shown(redis_server.url).used
+    put_clock_back(redis_server.client)
+    (held,) = reset(connect(redis_server.url, 10), "acme", [(shown.counters[0], shown.limit)], "me")
+
+    assert 120 <= shown.used <= 150
+    assert more == 30
+    assert 50 <= used <= 80
+    assert 20 <= held <= used
+    assert passed(site.meter, 200) == 200
+
+
+def late(meter: Any, messages: int) -> None:
+    """Count so many as `tend` counts what was accepted without Redis."""
+    for _ in range(messages):
+        meter.ledger._count(replace(meter.entry(), limited=False))  # noqa: SLF001
+
+
+@pytest.mark.parametrize("burst", [0, 50])
+def test_what_was_accepted_without_redis_fills_a_bucket_and_no_more(meter: Any, redis_server: Any, burst: int) -> None:
+    """It came over minutes, perhaps at the very pace that is allowed, and is counted in a moment."""
+    meter.limit(rate(20, burst))
+    late(meter, 1000)
+    after = micros(redis_server.client)
+
+    assert tat(redis_server.client, 20) - after <= max(burst, 20) * 1_000_000 / 20
+    (key,) = redis_server.client.scan_iter("*:quota:*")
+    redis_server.client.hincrby(key, "tat", 60_000_000)  # as one that a higher limit let fill
+    full = tat(redis_server.client, 20)
+    late(meter, 1)
+    assert tat(redis_server.client, 20) == pytest.approx(float(full), abs=1)

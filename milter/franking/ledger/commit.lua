@@ -11,7 +11,8 @@
 -- KEYS[7]      the idempotency key: hash of `token` and `queue_id` of the message that had it first, `at` (Unix
 --              seconds), `settled` once its client has been told, and `retries`; expires. KEYS[1] if there is none
 -- KEYS[n + 7]  counter of the n-th charge: hash of `used` and `told`, the highest threshold, of the limit `told_of`, or
---              of a rate's `tat`, `rest` and `pace`; and of `resets`, how often it was set to zero, if it was; expires
+--              of a rate's `tat`, `rest` and `pace`, with `at`, when that was written; and of `resets`, how often it was
+--              set to zero, if it was; expires
 -- ARGV[1]      token of this message, the same when the call is made again
 -- ARGV[2]      record, JSON
 -- ARGV[3]      seconds for which the record is kept
@@ -135,21 +136,37 @@ for n = 1, charges do
     -- Generic cell rate algorithm: `tat` is when the next message would be due at an even pace, in microseconds and
     -- `rest` parts of one, of which there are `pace`: whole numbers, for what is rounded adds up. What is used is
     -- counted in millionths of a message, so that it is the same at another pace.
-    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest', 'pace', 'resets')
+    --
+    -- Where the clock was put back since `at`, as by a failover, `tat` goes back with it: at once, for what is refused
+    -- writes nothing else, and would wait until the clock has caught up. To hold what is taken to what fits would not
+    -- do: streams may share a bucket at limits of their own, and the smaller one would empty it for the larger one.
+    -- What was sent stays taken where a limit is lowered, and a message gives back what it cost.
+    --
+    -- What is accepted already fills the bucket and no more: it came while Redis was away, however long that was, and
+    -- is counted in a moment.
+    local kept = redis.call('HMGET', KEYS[COUNTERS + n], 'tat', 'rest', 'pace', 'resets', 'at')
     note(n, kept[4])
-    local pace = math.max(limit, 1)
-    local taken = (tonumber(kept[1] or 0) - micros) * tonumber(kept[3] or pace) + tonumber(kept[2] or 0)
-    taken = math.max(taken, 0) + cost * 1000000
-    local tat, rest = micros + math.floor(taken / pace), taken % pace
+    local back = math.max(tonumber(kept[5] or 0) - micros, 0)
+    local before, pace = tonumber(kept[1] or 0) - back, math.max(limit, 1)
+    if back > 0 then
+      redis.call('HSET', KEYS[COUNTERS + n], 'tat', string.format('%.0f', before), 'at', string.format('%.0f', micros))
+    end
     local burst = tonumber(argument(n, 3))
-    local wait = tat - micros - math.floor((burst > 0 and burst or limit) * 1000000 / pace)
+    local most = (burst > 0 and burst or limit) * 1000000
+    local taken = math.max((before - micros) * tonumber(kept[3] or pace) + tonumber(kept[2] or 0), 0)
+    local after = taken + cost * 1000000
+    if not limited then
+      after = math.max(taken, math.min(after, most))
+    end
+    local tat, rest = micros + math.floor(after / pace), after % pace
+    local wait = tat - micros - math.floor(most / pace)
     if limit == 0 then
       wait = 60000000  -- nothing passes until the override ends
     end
     if limited and wait > 0 then
       return {0, n, math.ceil(wait / 1000), limit}
     end
-    tats[n] = {tat, rest, pace, tonumber(kept[1] or 0)}
+    tats[n] = {tat, rest, pace, before}
   else
     local counter = redis.call('HMGET', KEYS[COUNTERS + n], 'used', 'told', 'resets', 'told_of')
     note(n, counter[3])
@@ -191,7 +208,7 @@ for n = 1, charges do
   if tats[n] then
     local tat, rest, pace, before = unpack(tats[n])
     redis.call('HSET', key, 'tat', string.format('%.0f', tat), 'rest', string.format('%.0f', rest),
-      'pace', string.format('%.0f', pace))
+      'pace', string.format('%.0f', pace), 'at', string.format('%.0f', micros))
     -- A minute more than it tells of, for clocks that are put right.
     redis.call('PEXPIRE', key, string.format('%.0f', (tat - micros) / 1000 + 60000))
     local span = math.floor(tat / 1000000 / SPAN)

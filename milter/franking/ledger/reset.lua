@@ -15,11 +15,12 @@ local function argument(n, offset) return ARGV[4 * n - 2 + offset] end
 
 local held = {}
 for n = 1, #KEYS - 1 do
-  local state = redis.call('HMGET', KEYS[n + 1], 'used', 'tat', 'pace')
+  local state = redis.call('HMGET', KEYS[n + 1], 'used', 'tat', 'pace', 'at')
   held[n] = tonumber(state[1] or 0)
   if argument(n, 2) == 'rate' then
     local pace = tonumber(state[3]) or math.max(1, tonumber(argument(n, 3)))
-    held[n] = math.max(0, math.ceil((tonumber(state[2] or 0) - micros) * pace / 1000000))
+    local since = math.max(micros, tonumber(state[4] or 0))  -- as in commit.lua, the clock may have been put back
+    held[n] = math.max(0, math.ceil((tonumber(state[2] or 0) - since) * pace / 1000000))
   end
 end
 

@@ -152,7 +152,7 @@ def counters(
 ) -> dict[str, list[Counter]]:
     """Return what each of ``charges``, by account, finds counted, in the same order. Raises Unavailable."""
     names = [keys.counter(account, charge) for account, those in charges.items() for charge in those]
-    found = dict(each(store, names, lambda target, name: target.hmget(name, "used", "tat", "pace")))
+    found = dict(each(store, names, lambda target, name: target.hmget(name, "used", "tat", "pace", "at")))
     counted: dict[str, list[Counter]] = {}
     for account, those in charges.items():
         for charge in those:
@@ -164,10 +164,11 @@ def counters(
 
 
 def _counter(charge: Charge, override: Override | None, found: list[Any], now: datetime) -> Counter:
-    used, tat, pace = found
+    used, tat, pace, at = found
     if charge.quota.per != "second":
         return Counter(charge, int(used or 0), charge.window.resets)
-    micros = max(0, int(tat or 0) - int(now.timestamp() * 1_000_000))
+    # The clock may have been put back since it was written, as in commit.lua.
+    micros = max(0, int(tat or 0) - max(int(now.timestamp() * 1_000_000), int(at or 0)))
     pace = int(pace or max(1, in_force(charge.quota, override).limit))
     empty = (now + timedelta(microseconds=micros)).astimezone(charge.window.resets.tzinfo)
     return Counter(charge, -(-micros * pace // 1_000_000), empty)
