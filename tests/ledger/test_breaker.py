@@ -97,6 +97,7 @@ def test_a_breaker_opens_asks_again_one_at_a_time_and_closes() -> None:
     with pytest.raises(NotAsked):
         breaker.enter()
     breaker.failed("still")
+    breaker.leave()
     with pytest.raises(NotAsked, match="still"):
         breaker.enter()
 

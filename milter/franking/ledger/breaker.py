@@ -4,14 +4,15 @@ Timeline, for a Redis that hangs, and a time-out of 250 ms:
 
 - 10:00:00.000  three messages ask and wait 250 ms each; with the third the outage has begun
 - 10:00:00.900  a message is told at once: nobody is asked
-- 10:00:01.800  a message asks (the breaker is half open) and waits 250 ms, all others meanwhile are told at once
+- 10:00:01.800  a message asks (the breaker is half open) and waits 250 ms; all others meanwhile, and for as long as it
+  takes, are told at once
 - 10:00:03.100  a message asks, and is answered: the outage is over
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Protocol
 
 from franking_policy.record import Record
@@ -77,6 +78,7 @@ class Breaker:
         self._failures = 0
         self._since = 0.0
         self._ask_again = 0.0
+        self._prober = 0
         self._reason = ""
         self._put_off = 0
         self._unmetered = 0
@@ -87,14 +89,18 @@ class Breaker:
         return self._failures > 0
 
     def enter(self) -> None:
-        """Let the caller ask, who then must say whether it `succeeded` or `failed`. Raises NotAsked."""
+        """Let the caller ask, who says whether it `succeeded` or `failed`, and must `leave`. Raises NotAsked."""
         with self._lock:
             if self._failures < FAILURES:
                 return
-            if self._clock() < self._ask_again:
+            if self._prober or self._clock() < self._ask_again:
                 raise NotAsked(f"not asked again yet: {self._reason}")
-            # Whoever comes next waits until this one has failed, or for as long as an answer may take at all.
-            self._ask_again = self._clock() + PROBE_SECONDS
+            self._prober = get_ident()
+
+    def leave(self) -> None:
+        """Note that the caller asks no more, whatever came of it; if the others wait for it, the next may ask."""
+        if self._prober == get_ident():
+            self._prober = 0
 
     def failed(self, reason: str) -> None:
         """Note a failure."""

@@ -19,6 +19,7 @@ import redis
 from redis.crc import key_slot
 from redis.exceptions import MovedError
 
+from franking.ledger.failures import insist
 from franking.ledger.where import Host
 
 T = TypeVar("T")
@@ -85,12 +86,8 @@ class ClusterStore:
 
     def _at(self, owner: Host, work: Callable[["redis.Redis"], T]) -> T:
         """Do ``work`` at a node, and once more at once where the connection broke, as in `OneStore`."""
-        client = self._client(owner)
         try:
-            try:
-                return work(client)
-            except redis.ConnectionError:
-                return work(client)
+            return insist(work, self._client(owner))
         except redis.RedisError as error:
             # Whatever went wrong, another node may have taken over, or may be about to.
             self._outdated = True
@@ -102,8 +99,8 @@ class ClusterStore:
         return self._clients.get(host) or self._clients.setdefault(host, self._connect(host))
 
     def _learn(self) -> None:
-        """Ask for the nodes if need be: one thread does, the others go by what is known, if anything is."""
-        if self._up_to_date() or not self._learning.acquire(blocking=not any(self._owners)):
+        """Ask for the nodes if need be: one thread does, the others go by what is known, or wait if nothing is."""
+        if self._up_to_date() or not self._learning.acquire(timeout=0 if any(self._owners) else self._timeout):
             return
         try:
             if not self._up_to_date():

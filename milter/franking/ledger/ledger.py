@@ -195,6 +195,8 @@ class Ledger:
                 raise Unavailable(reason(error)) from error
             breaker.succeeded()
             raise (Unavailable if is_passing(error) else Disliked)(reason(error)) from error
+        finally:
+            breaker.leave()
         breaker.succeeded()
         return found
 

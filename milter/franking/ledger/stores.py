@@ -6,9 +6,10 @@ from typing import Any, Protocol, TypeVar
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel
+from redis.sentinel import Sentinel
 
 from franking.ledger.cluster import ClusterStore
+from franking.ledger.failures import insist
 from franking.ledger.where import Cluster, Host, Sentinels, Server, Tls, Where, credentials
 
 T = TypeVar("T")
@@ -39,13 +40,8 @@ class OneStore:
         return ""
 
     def call(self, _key: str, work: Callable[["redis.Redis"], T]) -> T:
-        """Do ``work``, and once more at once where the connection broke: one that idled may have been closed."""
-        try:
-            return work(self._client)
-        except MasterNotFoundError:
-            raise  # every Sentinel was asked, and each may have taken its time
-        except redis.ConnectionError:
-            return work(self._client)
+        """Do ``work``, and once more at once where the connection broke."""
+        return insist(work, self._client)
 
     def groups(self, keys: list[str]) -> list[list[str]]:
         """Return all ``keys``."""
