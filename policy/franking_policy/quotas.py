@@ -90,13 +90,13 @@ def exceeded_text(account: str, charge: Charge, used: int, limit: int, now: date
     """Return what a client over quota is told: used, limit and the time of reset, absolute and relative.
 
     ``used`` counts what was accepted in the window, this message not included; for a rate it is what is left to wait,
-    in milliseconds.
+    in milliseconds. ``limit`` is the one in force.
     """
     quota, whose = charge.quota, _whose(account, charge)
     span = f"{ARTICLES[quota.per]} {quota.per}"
     if quota.per == "second":
         wait = max(1, -(-used // 1000))
-        return f"{whose} may send {limit} {quota.unit} {span}, {quota.most} at once; try again in {wait} s"
+        return f"{whose} may send {limit} {quota.unit} {span}, {quota.burst or limit} at once; try again in {wait} s"
     cost = f" and this message has {charge.cost}" if quota.unit == "recipients" else ""
     resets, zone = charge.window.resets, charge.window.resets.tzinfo
     return (

@@ -81,6 +81,17 @@ def test_a_rate_says_how_long_to_wait(wait_ms: int, seconds: int) -> None:
     )
 
 
+@pytest.mark.parametrize(("burst", "at_once"), [(0, 2), (20, 20)])
+def test_a_rate_under_an_override_tells_what_holds(burst: int, at_once: int) -> None:
+    """A burst is the policy's; without one, so many may come at once as the limit in force has."""
+    now = "2026-11-20T10:00:00+00:00"
+    charge = Charge(Quota(10, BUILT_IN, "recipients", "second", burst=burst), window("second", at(now), VILNIUS))
+
+    assert exceeded_text("acme", charge, 500, 2, at(now)) == (
+        f"account acme may send 2 recipients a second, {at_once} at once; try again in 1 s"
+    )
+
+
 def test_a_message_that_can_never_pass_is_told_so() -> None:
     """Waiting would be for nothing."""
     quota = Quota(10, BUILT_IN, "recipients", "month", "login")
