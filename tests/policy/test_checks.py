@@ -44,6 +44,21 @@ def test_a_verified_author_passes(acme: Account, message: MakeMessage, author: s
 
 
 @pytest.mark.parametrize(
+    ("author", "sender", "found"),
+    [
+        ("a@evil.example", "news@acme.example", ["from_domain"]),
+        (None, "news@acme.example", ["from_domain"]),
+        ("news@acme.example", "a@evil.example", []),
+    ],
+)
+def test_a_sender_field_never_stands_for_from(
+    acme: Account, message: MakeMessage, author: str | None, sender: str, found: list[str]
+) -> None:
+    """Readers see the author, whoever sent it on their behalf (RFC 5322, 3.6.2)."""
+    assert [check for check, _ in refused(acme, message(From=author, Sender=sender))] == found
+
+
+@pytest.mark.parametrize(
     "author",
     [
         "a@evil.example",
