@@ -333,3 +333,18 @@ def test_what_was_accepted_without_redis_fills_a_bucket_and_no_more(meter: Any, 
     full = tat(redis_server.client, 20)
     late(meter, 1)
     assert tat(redis_server.client, 20) == pytest.approx(float(full), abs=1)
+
+
+def test_a_smaller_limit_empties_no_bucket_that_it_shares(meter: Any, redis_server: Any) -> None:
+    """Two streams of an account: what the one sent is not forgotten because it is more than the other may."""
+    large, small = rate(1, 200), rate(1, 3)
+    meter.limit(large)
+    started = micros(redis_server.client)
+    more = passed(meter, 200) - 200
+    for _ in range(50):
+        meter.limit(small)
+        more += passed(meter, 1)
+        meter.limit(large)
+        more += passed(meter, 10)
+
+    assert more <= 1 + (micros(redis_server.client) - started) / 1_000_000
