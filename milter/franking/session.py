@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import Milter
 
-from franking import maillog
+from franking import maillog, replies
 from franking.gate import Gate
 from franking.ledger import Duplicate, Entry, Exceeded, Granted, Ledger, Reached, Unavailable, Unmetered, Unsettled
 from franking.metrics import Counters
@@ -55,13 +55,6 @@ MACROS = {
     Milter.M_EOM: "i",
 }
 """What we ask for at each step, whatever main.cf's `milter_*_macros` leave out: endpoint, login and queue ID."""
-
-UNAVAILABLE = Reply(451, "4.3.0", ("accounting is out of reach, the message was not accepted; try again later",))
-NO_DIRECTORY = Reply(451, "4.3.0", ("the directory of accounts is out of reach; try again later",))
-WRONG_ENTRY = Reply(451, "4.3.0", ("the account has mistakes in the directory: tell the postmaster; try again later",))
-BROKEN = Reply(451, "4.3.0", ("internal error, the message was not accepted; try again later",))
-BROKEN_AT_RCPT = Reply(451, "4.3.0", ("internal error, the recipient was not accepted; try again later",))
-STOPPING = Reply(421, "4.3.2", ("service is restarting; connect again",))
 
 
 def now() -> datetime:
@@ -136,9 +129,9 @@ class Session(Milter.Base):
         try:
             policy = self._services.policy_for(login)
         except Unavailable as error:
-            return self._defer(transaction, "directory", BUILT_IN, NO_DIRECTORY, str(error))
+            return self._defer(transaction, "directory", BUILT_IN, replies.NO_DIRECTORY, str(error))
         except PolicyError as error:
-            return self._defer(transaction, "directory", error.problems[0].place, WRONG_ENTRY)
+            return self._defer(transaction, "directory", error.problems[0].place, replies.WRONG_ENTRY)
         admitted = admit(policy, login, self._client_address, endpoint)
         if isinstance(admitted, Refusal):
             return self._refuse(transaction, (admitted,))
@@ -150,12 +143,12 @@ class Session(Milter.Base):
     def _begin(self, transaction: Transaction, account: Account) -> int:
         cap, moment = account.transactions_per_connection, self._services.clock()
         if self._transactions >= cap.value:
-            return self._defer(transaction, "transactions_per_connection", cap.place, _too_many(cap.value))
+            return self._defer(transaction, "transactions_per_connection", cap.place, replies.too_many(cap.value))
         full = self._known_full(transaction, account, moment)
         if full:
             return self._over_quota(transaction, account, full, moment)
         if not self._services.gate.enter():
-            return self._defer(transaction, "stopping", BUILT_IN, STOPPING)
+            return self._defer(transaction, "stopping", BUILT_IN, replies.STOPPING)
         self._transactions += 1
         self._transaction = transaction
         return Milter.CONTINUE
@@ -177,7 +170,7 @@ class Session(Milter.Base):
             return self._take(transaction, _bare(recipient))
         except Exception:  # noqa: BLE001  # a fault of ours must put the recipient off, and leave the others alone
             maillog.recipient_broken(transaction)
-            return self._refuse_recipient(transaction, BROKEN_AT_RCPT)
+            return self._refuse_recipient(transaction, replies.BROKEN_AT_RCPT)
 
     def _take(self, transaction: Transaction, recipient: str) -> int:
         answered = not self._protocol & Milter.P_NR_RCPT
@@ -257,7 +250,7 @@ class Session(Milter.Base):
                 self._services.count.duplicate()
                 return Milter.DISCARD
             case Unsettled(seconds):
-                return self._defer(transaction, "idempotency", BUILT_IN, _unsettled(seconds))
+                return self._defer(transaction, "idempotency", BUILT_IN, replies.unsettled(seconds))
             case Granted() | Unmetered():
                 return self._finish(transaction, account, passed, outcome)
 
@@ -291,9 +284,9 @@ class Session(Milter.Base):
         return Milter.DISCARD
 
     def _unavailable(self, transaction: Transaction, reason: str) -> int:
-        maillog.unavailable(transaction, reason, UNAVAILABLE)
+        maillog.unavailable(transaction, reason, replies.UNAVAILABLE)
         self._services.count.unavailable()
-        return self._answer(UNAVAILABLE)
+        return self._answer(replies.UNAVAILABLE)
 
     def _accept(self, transaction: Transaction, accept: Accept, granted: Granted | Unmetered) -> int:
         for edit in accept.edits:
@@ -328,9 +321,9 @@ class Session(Milter.Base):
 
     def _put_off(self, transaction: Transaction) -> int:
         """Answer a transaction that met a fault of ours, the current exception."""
-        maillog.broken(transaction, BROKEN)
+        maillog.broken(transaction, replies.BROKEN)
         self._services.count.deferred()
-        return self._answer(BROKEN)
+        return self._answer(replies.BROKEN)
 
     def _over_quota(self, transaction: Transaction, account: Account, full: Exceeded, moment: datetime) -> int:
         answer = quota_reply(account, full.charge, full.used, full.limit, moment)
@@ -372,17 +365,6 @@ def _entry(account: Account, passed: Accept | Discard, message: Message) -> Entr
     return Entry(passed.record, passed.charges, message.token, days, account.longest_record_days, today, key)
 
 
-def _unsettled(seconds: int) -> Reply:
-    minutes = max(1, -(-seconds // 60))
-    text = f"a message with this idempotency key is not settled yet: try again, in {minutes} min at the latest"
-    return Reply(451, "4.7.1", (text,))
-
-
 def _announced(esmtp: tuple[str, ...]) -> int:
     """Return the octets that MAIL announces (SIZE, RFC 1870), 0 if it does not."""
     return next((int(found[1]) for one in esmtp if (found := re.fullmatch(r"(?i)SIZE=([0-9]{1,20})", one))), 0)
-
-
-def _too_many(cap: int) -> Reply:
-    text = f"{cap} messages were sent on this connection, which is the most: connect again for the next"
-    return Reply(421, "4.7.0", (text,))
