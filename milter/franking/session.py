@@ -91,6 +91,7 @@ class Session(Milter.Base):
         self._client_address = ""
         self._transactions = 0
         self._transaction: Transaction | None = None
+        self._answered: Granted | None = None
 
     def negotiate(self, opts: list[int]) -> int:
         """Agree with Postfix on the least: pymilter sees to the steps, and edits of header fields are all we may do.
@@ -297,7 +298,8 @@ class Session(Milter.Base):
         else:
             maillog.accepted(transaction, accept)
             self._services.count.accepted(accept)
-            self._services.ledger.settle(granted)
+            self._services.ledger.answered(granted)
+            self._answered = granted
         # Not ACCEPT: a milter behind us has still to see the message.
         return Milter.CONTINUE
 
@@ -335,7 +337,10 @@ class Session(Milter.Base):
         return Milter.REJECT if answer.code >= 500 else Milter.TEMPFAIL
 
     def _end(self) -> None:
-        """End an open transaction that was not judged."""
+        """Settle the message before, whose reply has gone by now, or end an open transaction that was not judged."""
+        if self._answered:
+            self._services.ledger.settle(self._answered)
+            self._answered = None
         if self._transaction:
             self._transaction.queue_id = self.getsymval("i") or ""
             maillog.aborted(self._transaction)

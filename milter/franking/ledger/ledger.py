@@ -25,6 +25,7 @@ from franking.ledger.failures import is_outage, is_passing, reason
 from franking.ledger.reading import each
 from franking.ledger.records import records
 from franking.ledger.script import Script
+from franking.ledger.settling import Settlements
 from franking.ledger.stores import Store
 from franking_policy.quotas import Charge
 from franking_policy.record import Record
@@ -129,7 +130,7 @@ class Ledger:
         self._commit = Script("commit.lua")
         self._release = Script("release.lua")
         self._settlement = Script("settle.lua")
-        self._unsettled: deque[Entry] = deque(maxlen=MOST_OWED)
+        self._settlements = Settlements(self._settle_key)
         self._owed: deque[Entry] = deque(maxlen=MOST_OWED)
         self._full: dict[str, tuple[Exceeded, float]] = {}
         self._paying = Lock()
@@ -210,25 +211,24 @@ class Ledger:
         self._full[account] = (full, time.monotonic() + KNOWN_FULL_SECONDS)
         return full
 
+    def answered(self, granted: Granted) -> None:
+        """Expect `settle` when the reply to Postfix has gone; if nothing is heard of it, it has after a moment."""
+        if granted.entry.idempotency_key:
+            self._settlements.expect(granted.entry)
+
     def settle(self, granted: Granted) -> None:
         """Let retries of a message know that its client is told 250: now if Redis answers, else when it does again."""
         if granted.entry.idempotency_key:
-            self._settle_key(granted.entry)
+            self._settlements.settle(granted.entry)
 
-    def _settle_key(self, entry: Entry) -> None:
+    def _settle_key(self, entry: Entry) -> bool:
+        """Tell whether the key of ``entry`` is settled, or will never be."""
         key = entry.retry
         try:
             self._ask(key, lambda client: self._settlement.run(client, [key], [entry.token]))
-        except Disliked:
-            return  # it would be so for ever
-        except Unavailable:
-            self._unsettled.append(entry)
-
-    def _settle_keys(self) -> None:
-        """Settle what waits, each once; sessions add to it meanwhile."""
-        with self._settling:
-            for entry in [self._unsettled.popleft() for _ in range(len(self._unsettled))]:
-                self._settle_key(entry)
+        except Unavailable as error:
+            return isinstance(error, Disliked)  # it would be so for ever
+        return True
 
     def release(self, outcome: Granted | Duplicate | Unmetered) -> None:
         """Give back a message that is not accepted after all: now if Redis answers, else when it does again."""
@@ -242,13 +242,13 @@ class Ledger:
             if breaker.failing:
                 self._probe(shard, breaker)
         self._settle()
-        self._settle_keys()
+        self._settlements.work()
         self._pay_all()
 
     def close(self) -> list[Record]:
         """Try once more to write what waits and to give back what is `owed`; return the records that are lost."""
         self._settle()
-        self._settle_keys()
+        self._settlements.work(patience=0)
         self._pay_all()
         return [entry.record for entry in self._backlog.take()]
 
