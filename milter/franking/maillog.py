@@ -192,9 +192,9 @@ def recipient_broken(transaction: Transaction) -> None:
     log.error("%s: this is a bug in Franking; a recipient was put off, not lost", reference, exc_info=True)  # noqa: LOG014
 
 
-def aborted(transaction: Transaction) -> None:
-    """Log a transaction that the client or Postfix ended before there was anything to judge."""
-    _line(transaction, logging.INFO, verdict="aborted")
+def aborted(transaction: Transaction, reason: str = "") -> None:
+    """Log a transaction that ended by the client's or Postfix's doing: before there was anything to judge, or why."""
+    _line(transaction, logging.INFO, verdict="aborted", **({"reason": reason} if reason else {}))
 
 
 def _line(transaction: Transaction, level: int, **verdict: str) -> None:

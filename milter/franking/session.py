@@ -290,8 +290,12 @@ class Session(Milter.Base):
         return self._answer(replies.UNAVAILABLE)
 
     def _accept(self, transaction: Transaction, accept: Accept, granted: Granted | Unmetered) -> int:
-        for edit in accept.edits:
-            self._edit(edit)
+        try:
+            for edit in accept.edits:
+                self._edit(edit)
+        except Milter.error:  # all that pymilter says of a connection that broke
+            self._services.ledger.release(granted)
+            return self._aborted(transaction, "Postfix went away")
         if isinstance(granted, Unmetered):
             maillog.unmetered(transaction, accept, granted.reason)
             self._services.count.unmetered(accept)
@@ -343,9 +347,13 @@ class Session(Milter.Base):
             self._answered = None
         if self._transaction:
             self._transaction.queue_id = self.getsymval("i") or ""
-            maillog.aborted(self._transaction)
-            self._services.count.aborted()
+            self._aborted(self._transaction)
             self._leave()
+
+    def _aborted(self, transaction: Transaction, reason: str = "") -> int:
+        maillog.aborted(transaction, reason)
+        self._services.count.aborted()
+        return Milter.TEMPFAIL  # which nobody will hear
 
     def _leave(self) -> None:
         self._transaction = None
