@@ -1,17 +1,18 @@
 """Events told to programs and webhooks of the postmaster's, away from the mail path.
 
-A worker has one thread for it, started with the first event. An event that fails is tried again, five times in all,
-ever more seconds apart, and others are told meanwhile; what is more than waits in line is dropped with a line in the
-log: mail never waits for it.
+Each target, a program or a webhook, has a line of its own, in which events are told one after the other. One that
+fails is tried again, five times in all, ever more seconds apart, and the line waits for it, without a thread; what is
+more than waits in line is dropped with a line in the log. A few threads serve the targets that heard their last event,
+and a few others those that did not: who hangs keeps nobody else's events waiting, and mail never waits for any.
 """
 
 import http.client
 import json
 import subprocess
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from itertools import count
 from threading import Condition, Thread
 from time import monotonic
 from typing import Any
@@ -20,7 +21,10 @@ from franking.ledger import Reached, keys
 from franking.webhook import post
 
 MOST_WAITING = 1000
-"""Events in line, those that are to be tried again among them."""
+"""Events in line for one target, behind the one that is told."""
+
+THREADS = 2
+"""That serve targets which heard their last event; as many more serve the others."""
 
 PAUSES = (1.0, 5.0, 25.0, 125.0)
 """Seconds before each further try."""
@@ -58,15 +62,24 @@ def threshold_event(queue_id: str, account: str, reached: Reached) -> dict[str, 
     }
 
 
-@dataclass(order=True, frozen=True, slots=True)
-class _Errand:
-    """A notice with one to tell it to, and when."""
+@dataclass(order=True, slots=True)
+class _Line:
+    """The events of one target; the first is told until that is done, and then the next."""
 
-    due: float
-    number: int
-    notice: Notice = field(compare=False)
     pauses: tuple[float, ...] = field(compare=False)
-    """Seconds before each further try."""
+    """Seconds before each further try of the first."""
+    notices: deque[Notice] = field(default_factory=deque, compare=False)
+    due: float = 0.0
+    deaf: bool = field(default=False, compare=False)
+    """Whether its last try failed."""
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Lines that wait for their turn, a heap, and the threads that serve them; they begin with the first lines."""
+
+    lines: list[_Line] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
 
 
 class Notifier:
@@ -80,76 +93,89 @@ class Notifier:
     ) -> None:
         """Call ``failed`` with what could not be told, and why, after the last try or when the line is full."""
         self._failed = failed
-        self._pauses = pauses
         self._patience = patience
-        self._line: list[_Errand] = []
-        self._numbers = count()
-        self._now: _Errand | None = None
+        self._pauses = pauses
+        self._lines: dict[str, _Line] = defaultdict(lambda: _Line(pauses))
+        self._hearing, self._deaf = _Desk(), _Desk()
         self._stopping = False
-        self._thread: Thread | None = None
+        self._stopped = False
         self._changed = Condition()
 
     def tell(self, notice: Notice) -> None:
         """Put ``notice`` in line and return at once; a program and a webhook are told one apart from the other."""
         if notice.command:
-            self._put(replace(notice, webhook=""))
+            self._put(notice.command, replace(notice, webhook=""))
         if notice.webhook:
-            self._put(replace(notice, command=""))
+            self._put(notice.webhook, replace(notice, command=""))
 
     def close(self, seconds: float) -> None:
         """Tell what is in line, each once more at most and for ``seconds`` in all, and end; what is left has failed."""
         with self._changed:
             self._stopping = True
-            self._changed.notify()
-        if self._thread:
-            self._thread.join(seconds)
+            self._changed.notify_all()
+        end = monotonic() + seconds
+        for thread in self._hearing.threads + self._deaf.threads:
+            thread.join(max(0.0, end - monotonic()))
         with self._changed:
-            left = ([self._now] if self._now else []) + sorted(self._line)
-            self._now = None
-            self._line.clear()
-        for errand in left:
-            self._failed(errand.notice, "the daemon stops")
+            self._stopped = True
+            left = [notice for line in self._lines.values() for notice in line.notices]
+        for notice in left:
+            self._failed(notice, "the daemon stops")
 
-    def _put(self, notice: Notice) -> None:
+    def _put(self, target: str, notice: Notice) -> None:
         with self._changed:
-            full = len(self._line) >= MOST_WAITING
+            line = self._lines[target]
+            full = len(line.notices) > MOST_WAITING
             if not full:
-                heappush(self._line, _Errand(monotonic(), next(self._numbers), notice, self._pauses))
-                self._changed.notify()
-            if self._thread is None:
-                self._thread = Thread(target=self._work, name="notifier", daemon=True)
-                self._thread.start()
+                line.notices.append(notice)
+            if len(line.notices) == 1:
+                self._queue(line, monotonic())
         if full:
             self._failed(notice, f"{MOST_WAITING} others are in line")
 
-    def _work(self) -> None:
-        while errand := self._next():
-            reason = _failure(errand.notice, self._patience)
-            if self._is_final(errand, reason):
-                self._failed(errand.notice, reason)
+    def _queue(self, line: _Line, due: float) -> None:
+        desk = self._deaf if line.deaf else self._hearing
+        line.due = due
+        heappush(desk.lines, line)
+        self._changed.notify_all()
+        if len(desk.threads) < THREADS and not self._stopping:
+            thread = Thread(target=self._work, args=(desk,), name="notifier", daemon=True)
+            thread.start()
+            desk.threads.append(thread)
 
-    def _next(self) -> _Errand | None:
-        """Wait until something is due, and return it; None when all is done and the daemon stops."""
+    def _work(self, desk: _Desk) -> None:
+        while line := self._next(desk):
+            notice = line.notices[0]
+            reason = _failure(notice, self._patience)
+            if self._is_final(line, reason):
+                self._failed(notice, reason)
+
+    def _next(self, desk: _Desk) -> _Line | None:
+        """Wait until a line is due, and return it; None when all is done and the daemon stops."""
         with self._changed:
-            while self._line or not self._stopping:
-                wait = self._line[0].due - monotonic() if self._line else None
+            while not self._stopped and (desk.lines or not self._stopping):
+                wait = desk.lines[0].due - monotonic() if desk.lines else None
                 if wait is not None and (wait <= 0 or self._stopping):
-                    self._now = heappop(self._line)
-                    return self._now
+                    return heappop(desk.lines)
                 self._changed.wait(wait)
         return None
 
-    def _is_final(self, errand: _Errand, reason: str) -> bool:
-        """Tell whether ``errand`` has failed for good; put it in line again if it has only failed."""
+    def _is_final(self, line: _Line, reason: str) -> bool:
+        """Tell whether the first of ``line`` has failed for good, and put the line in again if something is left."""
         with self._changed:
-            if self._now is not errand:  # close() has told already that it failed
+            if self._stopped:  # close() has told already that it failed
                 return False
-            self._now = None
-            if reason and errand.pauses and not self._stopping:
-                pause, *rest = errand.pauses
-                heappush(self._line, _Errand(monotonic() + pause, next(self._numbers), errand.notice, tuple(rest)))
-                return False
-        return bool(reason)
+            again, due = bool(reason and line.pauses) and not self._stopping, monotonic()
+            if again:
+                due, line.pauses = due + line.pauses[0], line.pauses[1:]
+            else:
+                line.notices.popleft()
+                line.pauses = self._pauses
+            if not self._stopping:  # then it stays with the threads that it has
+                line.deaf = bool(reason)
+            if line.notices:
+                self._queue(line, due)
+        return bool(reason) and not again
 
 
 def _failure(notice: Notice, patience: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from franking.notify import MOST_WAITING, Notice, Notifier
+from franking.notify import MOST_WAITING, THREADS, Notice, Notifier
 
 EVENT = {"event": "quota_threshold", "account": "acme", "identity": "käse\udcff"}
 Eventually = Callable[[Callable[[], bool]], None]
@@ -294,6 +294,66 @@ def test_a_full_line_drops_and_says_so_at_once(told: Told, hook: Hook, eventuall
 
     assert time.monotonic() - started < 8  # the webhook has ten seconds
     assert told.reasons == [f"{MOST_WAITING} others are in line"] * 2
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """Return the URL of a server that takes connections, and neither reads nor answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=500) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def test_a_target_that_hangs_delays_no_other(deaf: str, hook: Hook, eventually: Eventually) -> None:
+    """Webhook or program; each has a minute."""
+    patient = Told.by(300, patience=60)
+    patient.tell(webhook=deaf)
+    patient.tell(webhook=hook.url)
+    eventually(lambda: bool(hook.requests))
+    patient.notifier.close(0)
+
+    assert patient.reasons == ["the daemon stops"]
+
+
+def test_a_target_that_hangs_displaces_no_other_s_events(deaf: str, hook: Hook, eventually: Eventually) -> None:
+    """Its own alone, when its line is full."""
+    patient = Told.by(300, patience=60)
+    for _ in range(MOST_WAITING + 2):
+        patient.tell(webhook=deaf)
+    assert patient.reasons == [f"{MOST_WAITING} others are in line"]
+    for _ in range(3):
+        patient.tell(webhook=hook.url)
+    eventually(lambda: len(hook.requests) == 3)
+    patient.notifier.close(0)
+
+    assert {notice.webhook for notice, _ in patient.failed} == {deaf}
+
+
+def test_many_targets_that_hang_delay_none_that_does_not(deaf: str, hook: Hook, eventually: Eventually) -> None:
+    """Once they are known to: each new try waits for the others like it, with a thread for none of them."""
+    hasty = Told.by(*[0.01] * 100, patience=0.2)
+    for n in range(30):
+        hasty.tell(webhook=f"{deaf}{n}")
+    hasty.tell(webhook=hook.url)
+    eventually(lambda: bool(hook.requests))
+    threads = [thread.name for thread in threading.enumerate()].count("notifier")
+    for n in range(50):
+        hasty.tell(webhook=hook.url)
+        eventually(lambda n=n: len(hook.requests) == n + 2)  # type: ignore[misc]
+    hasty.notifier.close(0)
+
+    assert threads <= 2 * THREADS
+    assert {notice.webhook for notice, _ in hasty.failed}.isdisjoint({hook.url})
+
+
+def test_the_events_of_a_target_are_told_in_order(told: Told, hook: Hook, eventually: Eventually) -> None:
+    """One after the other, whatever has to be tried again."""
+    hook.answers = [b"HTTP/1.0 503 Later\r\n\r\n"] * 2 + [b"HTTP/1.0 200 OK\r\n\r\n"]
+    for n in range(5):
+        told.notifier.tell(Notice({"n": n}, webhook=hook.url))
+    eventually(lambda: len(hook.requests) == 7)
+
+    assert [event["n"] for *_, event in hook.requests] == [0, 0, 0, 1, 2, 3, 4]
+    assert told.failed == []
 
 
 def test_a_stop_tells_what_is_in_line(told: Told, hook: Hook, eventually: Eventually) -> None:
