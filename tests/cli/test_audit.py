@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from franking.cli.quota_change import person
 from franking.ledger import connect, keys
 from franking.ledger.changes import CHANGES_AT_ONCE, set_override
 from franking.ledger.usage import Override
@@ -24,6 +25,8 @@ POLICY = """\
   one: {domains: [one.example], quotas: [{messages: 4, per: month}], logins: {one: {}}}
 """
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
 
 @pytest.fixture
 def quotas(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -33,6 +36,7 @@ def quotas(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return desk
 
 
+@AS_ROOT
 def test_every_change_is_written_down(quotas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest last, over all accounts: when, who, what, from what to what."""
     quotas.send("acme-app", recipients=("b@example.org", "c@example.org"))
@@ -58,6 +62,19 @@ def test_every_change_is_written_down(quotas: Any, monkeypatch: pytest.MonkeyPat
     assert said.lines[5].endswith("clear messages/day: 30 until 2100-01-01T00:00+02:00 -> 10")
     age = datetime.now(UTC) - datetime.fromisoformat(said.lines[0].split()[0])
     assert timedelta(0) <= age < timedelta(minutes=1)
+
+
+@AS_ROOT
+def test_who_is_not_root_is_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can set SUDO_USER; sudo sets it for root, and what it runs for others is theirs."""
+    monkeypatch.setenv("SUDO_USER", "postmaster")
+    nobody = pwd.getpwnam("nobody")
+    assert person() == "postmaster"
+    os.setresuid(nobody.pw_uid, nobody.pw_uid, 0)
+    try:
+        assert person() == "nobody"
+    finally:
+        os.setresuid(0, 0, 0)
 
 
 def test_one_account_and_a_time_may_be_asked_for(quotas: Any) -> None:
@@ -93,6 +110,7 @@ def test_an_account_that_left_the_policy_is_found_by_name(quotas: Any) -> None:
     )
 
 
+@AS_ROOT
 def test_names_steer_no_terminal(quotas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor octets that are no text."""
     monkeypatch.setenv("SUDO_USER", "\x1b[2Jeve\udcff")

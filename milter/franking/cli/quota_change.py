@@ -163,13 +163,16 @@ def _quota(account: Account, name: str | None) -> Quota:
 
 
 def person() -> str:
-    """Return who runs the command: the login name before sudo, else that of the process."""
+    """Return who runs the command: of root the login name before sudo, else that of the process.
+
+    Anybody else may have set SUDO_USER.
+    """
     uid = os.getuid()
     try:
         own = pwd.getpwuid(uid).pw_name
     except KeyError:
         own = f"uid {uid}"
-    name = os.environ.get("SUDO_USER") or own
+    name = (os.geteuid() == 0 and os.environ.get("SUDO_USER")) or own
     return name.encode("utf-8", "backslashreplace").decode()[:MOST_NAME]
 
 
