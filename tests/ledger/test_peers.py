@@ -35,6 +35,7 @@ a store that is away lets everything pass                  postfix/test_outage.p
 a reload stops the daemon                                  wire/test_reload.py::test_sighup_does_the_same
 a reload leaves out some settings and says nothing         wire/test_reload.py::test_what_only_a_restart_changes_is_named
 octets that are no text break a log line                   postfix/test_refusals.py::test_a_client_s_octets_do_not_break_a_reply_or_a_log_line
+memory grows with every message                            wire/test_memory.py::test_a_worker_s_memory_stays_flat
 =========================================================  ==========================================================
 
 One is decided the other way here: a null sender costs what any other does. Only who has logged in, or is in a network
