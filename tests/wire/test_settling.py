@@ -25,6 +25,7 @@ MESSAGE = (
     ("Subject", b"Hello"),
     ("X-Key", b"order-1"),
 )
+KEY = keys.idempotency("acme", "order-1", ["a@example.org"])
 
 
 def submit(client: Any, queue_id: str) -> Any:
@@ -46,7 +47,7 @@ def keyed(daemon: Any) -> Any:
 def settled(redis_server: Any) -> Callable[[], bool]:
     """Tell whether the key of the message is settled."""
     client = redis_server.client
-    return lambda: client.hexists(keys.idempotency("acme", "order-1"), "settled")
+    return lambda: client.hexists(KEY, "settled")
 
 
 def _the_next_message(client: Any) -> None:
@@ -80,13 +81,13 @@ def test_a_worker_that_is_killed_swallows_no_retry(
     client.mail()
     client.content(*MESSAGE)
     client.begin_end("A")
-    eventually(lambda: redis_server.client.exists(keys.idempotency("acme", "order-1")) == 1)
+    eventually(lambda: redis_server.client.exists(KEY) == 1)
     os.kill(worker[0], signal.SIGKILL)
     eventually(lambda: keyed.workers() not in ([], worker))
 
     assert not settled()
     assert submit(keyed.session(), "B")[1].startswith(b"451 4.7.1 a message with this idempotency key is not settled")
-    redis_server.client.hincrby(keys.idempotency("acme", "order-1"), "at", -301)
+    redis_server.client.hincrby(KEY, "at", -301)
     assert submit(keyed.session(), "C")[0] == b"c"
 
 

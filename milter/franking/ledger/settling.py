@@ -11,7 +11,7 @@ from time import monotonic
 
 from franking.ledger.entry import Entry
 
-PATIENCE = 5.0
+PATIENCE = 2.0
 """Seconds after which a reply has gone, though nothing more is heard on its connection; many keep one for later."""
 
 MOST_WAITING = 1000
