@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from certificates import certificate_of
 from configurations import contents, postconf
 from franking.cli.main import main
+from franking.setup.certificate import validity
 
 Setup = Callable[..., int]
 
@@ -172,3 +174,59 @@ def test_a_certificate_of_an_endpoint_must_have_its_key_too(
         f"franking: `{pair[0]}` and `{other_key}` of service submission/inet in {endpoints}/master.cf are no "
         "certificate and its private key: KEY_VALUES_MISMATCH: put it right there, or take it out with `postconf -PX`\n"
     )
+
+
+@pytest.mark.parametrize(("begins", "ends", "told"), [(-9, -1, "expired at "), (1, 90, "is not valid before ")])
+def test_a_certificate_that_is_not_valid_now_is_told(  # noqa: PLR0913, PLR0917  # fixtures
+    postfix: Path,
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    begins: int,
+    ends: int,
+    told: str,
+) -> None:
+    """No client would log in; one that is given, and one that main.cf or an endpoint has, unless another is given."""
+    cert, key = certificate_of(pair[1], tmp_path, begins, ends), pair[1]
+    before = contents(postfix)
+    statuses = [plain(postfix, "--cert", str(cert), "--key", str(key))]
+    assert contents(postfix) == before
+    postconf(postfix, "-e", f"smtpd_tls_chain_files = {key}, {cert}")
+    statuses += [plain(postfix), plain(postfix, "--cert", str(pair[0]), "--key", str(key))]
+    postconf(postfix, "-P", f"submission/inet/smtpd_tls_chain_files={key},{cert}")
+    statuses.append(plain(postfix))
+    first, second, third = capsys.readouterr().err.splitlines()
+
+    assert statuses == [1, 1, 0, 1]
+    assert first.startswith(f"franking: `{cert}` {told}2")
+    assert second.startswith(f"franking: the certificate `{cert}` of {postfix}/main.cf {told}2")
+    assert second.endswith(" UTC: give yours with --cert FILE and --key FILE")
+    assert third.startswith(f"franking: the certificate `{cert}` of service submission/inet in {postfix}/master.cf ")
+
+
+@pytest.mark.parametrize(("days", "warnings"), [(13, 2), (15, 0)])
+def test_a_certificate_that_ends_soon_is_taken_with_a_warning(  # noqa: PLR0913, PLR0917  # fixtures
+    postfix: Path,
+    pair: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    days: int,
+    warnings: int,
+) -> None:
+    """Whatever renews certificates should have done so by then; the second time main.cf has it."""
+    cert, key = certificate_of(pair[1], tmp_path, -1, days), pair[1]
+    statuses = [plain(postfix, "--cert", str(cert), "--key", str(key)), plain(postfix)]
+    told = capsys.readouterr().err.splitlines()
+
+    assert statuses == [0, 0]
+    assert len(told) == warnings
+    assert all(line.startswith(f"warning: the certificate `{cert}` expires at 2") for line in told)
+
+
+@pytest.mark.parametrize("text", ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_of_what_is_no_certificate_nobody_can_tell(tmp_path: Path, text: str) -> None:
+    """Nor of a file that is not there."""
+    (tmp_path / "cert.pem").write_text(text)
+
+    assert validity(tmp_path / "cert.pem") is None
+    assert validity(tmp_path / "nowhere.pem") is None

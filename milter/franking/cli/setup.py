@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from difflib import unified_diff
@@ -114,6 +115,10 @@ def _certificate(postfix: Postfix, options: argparse.Namespace) -> Mapping[str, 
         print(
             "warning: the certificate is the one Debian made, which no client trusts (--cert, --key)", file=sys.stderr
         )
+    files = [file for holder in there for file in certificate.certificates(postfix, holder)]
+    for file in dict.fromkeys([options.cert, *files] if options.cert else files):
+        if (validity := certificate.validity(file)) and (text := validity.warning(time.time())):
+            print(f"warning: the certificate `{file}` {text}", file=sys.stderr)
     return own
 
 
