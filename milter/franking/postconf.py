@@ -112,8 +112,22 @@ class Postfix:
         """Return the version of Postfix as numbers, `(3, 7, 11)`."""
         return tuple(map(int, re.findall(r"\d+", self.value("mail_version"))[:3]))
 
+    def change(self, *arguments: str) -> None:
+        """Have postconf change something; what it warns of, such as a service that is not there, is an error.
+
+        A file must end with a line end: postconf takes what it adds into a last line that has none.
+        """
+        if warnings := os.fsdecode(self._done(*arguments).stderr).strip():
+            raise PostconfError(warnings)
+
     def run(self, *arguments: str) -> str:
-        """Run postconf on the directory and return what it prints, decoded as names of files are."""
+        """Return what postconf prints of the directory, decoded as names of files are.
+
+        It warns of what a site has written too, such as a parameter that nothing uses: that is the site's affair.
+        """
+        return os.fsdecode(self._done(*arguments).stdout)  # and arguments are encoded by os.fsencode, its other half
+
+    def _done(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
         environment = os.environ | {"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin", "LC_ALL": "C"}
         argv = ["postconf", "-c", str(self.directory), *arguments]
         try:
@@ -122,7 +136,7 @@ class Postfix:
             raise PostconfError("postconf is missing: apt-get install postfix") from error
         if done.returncode:
             raise PostconfError(os.fsdecode(done.stderr).strip() or f"postconf failed with status {done.returncode}")
-        return os.fsdecode(done.stdout)  # and arguments are encoded by os.fsencode, its other half
+        return done
 
     def _options(self, *arguments: str) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}

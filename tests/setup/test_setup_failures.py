@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from configurations import contents
+from configurations import contents, postconf
 from franking.cli.main import main
 from terminals import at_terminal, in_shell, until
 
@@ -33,6 +33,54 @@ def test_octets_that_are_no_text_are_kept(postfix: Path, setup: Setup, capsys: p
     assert b"\nfranking_header_checks = regexp:/etc/postfix/pr\xfcf, regexp:$c" in (postfix / "main.cf").read_bytes()
     assert "Post\ufffdffice" in capsys.readouterr().out
     assert undo(postfix) == 0
+    assert contents(postfix) == before
+
+
+LAST_LINES = {
+    "main.cf": ["inet_protocols = ipv4", "# end of file", "inet_protocols =\n  ipv4"],
+    "master.cf": [
+        "last unix - - n - - discard",
+        "last unix - - n - - discard\n# end of file",
+        "last unix - - n - - discard\n  -o syslog_name=last",
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "last"), [(name, last) for name, all_ in LAST_LINES.items() for last in all_])
+def test_a_last_line_without_a_line_end_stays_a_line(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str], name: str, last: str
+) -> None:
+    """Postconf appends to it what it adds, a value or a service, and Postfix runs without Franking, or not at all."""
+    (postfix / name).write_bytes((postfix / name).read_bytes() + last.encode())
+    before = contents(postfix)
+    statuses = [setup("--yes"), setup("--yes")]
+    said = capsys.readouterr()
+    options = set(map(str.rstrip, postconf(postfix, "-P").splitlines()))
+
+    assert (statuses, said.err) == ([0, 0], "")
+    assert said.out.endswith(f"\nnothing to change in {postfix}\n")
+    assert f"\n{last}\n".encode() in (postfix / name).read_bytes()
+    assert postconf(postfix, "-h", "franking_milters") == "{ unix:franking/milter.sock, default_action=tempfail }\n"
+    assert postconf(postfix, "-M", "franking-cleanup/unix").split()[7] == "cleanup"
+    assert "franking-cleanup/unix/header_checks = $franking_header_checks" in options
+    assert ("last/unix/syslog_name = last" in options) == ("syslog_name" in last)
+    assert postconf(postfix, "-h", "inet_protocols") == ("ipv4\n" if "ipv4" in last else "all\n")
+    assert undo(postfix) == 0
+    assert contents(postfix) == before
+
+
+def test_what_postconf_warns_of_while_it_changes_something_is_told(
+    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing is done: it says so of a change that it made otherwise than it was asked, or not at all."""
+    with (postfix / "main.cf").open("a") as file:
+        file.write("smtpd_tls_auth_only = no\n" * 2)
+    before = contents(postfix)
+
+    assert setup("--yes") == 1
+    assert capsys.readouterr().err == (
+        f'franking: postconf: warning: {postfix}/main.cf: multiple entries for "smtpd_tls_auth_only"\n'
+    )
     assert contents(postfix) == before
 
 

@@ -52,7 +52,7 @@ def plan(directory: Path, fragments: Iterable[str], own: Mapping[str, str]) -> P
         stage = Path(name)
         there = {file: (directory / file).read_bytes() for file in FILES}
         for file, data in there.items():
-            (stage / file).write_bytes(data)
+            (stage / file).write_bytes(_ended(data))
         _cool(stage)
         try:
             _change_services(stage, wanted)
@@ -76,6 +76,11 @@ def endpoints(postfix: Postfix, fragments: Iterable[str]) -> list[Service | None
     return found
 
 
+def _ended(data: bytes) -> bytes:
+    """Return a file with the line end that its last line may lack: postconf would append to that line what it adds."""
+    return data if data[-1:] in {b"", b"\n"} else data + b"\n"
+
+
 def _cool(stage: Path) -> None:
     """Make main.cf look old: Postfix programs sleep until a fresh one has cooled down (src/util/dict.c)."""
     os.utime(stage / "main.cf", (0, 0))
@@ -86,7 +91,7 @@ def _change_services(stage: Path, wanted: Iterable[Fragment]) -> None:
     postfix = Postfix(stage)
     absent = [service for service in services if not _present(postfix, service)]
     for service in absent:
-        postfix.run("-M", f"{service.name}/{service.type}={service.line}")
+        postfix.change("-M", f"{service.name}/{service.type}={service.line}")
     postfix = Postfix(stage)
     options = [
         f"{there}/{name}={value}"
@@ -95,7 +100,7 @@ def _change_services(stage: Path, wanted: Iterable[Fragment]) -> None:
         for name, value in _missing(postfix, there, service.options)
     ]
     if options:
-        postfix.run("-P", *options)
+        postfix.change("-P", *options)
 
 
 def _present(postfix: Postfix, wanted: WantedService) -> list[Service]:
@@ -154,7 +159,7 @@ def _change_parameters(stage: Path, wanted: Iterable[Fragment], own: Mapping[str
     }
     changed |= {name: value for name, value in own.items() if postfix.written.get(name) != value}
     for name, value in changed.items():
-        postfix.run("-e", f"{name} = {value}")
+        postfix.change("-e", f"{name} = {value}")
         _cool(stage)
 
 
