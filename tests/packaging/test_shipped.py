@@ -125,3 +125,13 @@ def test_shipped_profiles_are_in_the_engine_s_package() -> None:
     assert build["targets"] == {"wheel": {"packages": ["milter/franking", "policy/franking_policy"]}}
     assert not {"include", "exclude", "only-include"} & {*build}
     assert sorted(shipped()) == [path.stem for path in profiles]
+
+
+def test_the_package_and_the_document_have_the_same_steps_for_dovecot() -> None:
+    """All files of it, and the system's users are no logins."""
+    readme = (PACKAGING / "debian" / "README.Debian").read_text().splitlines()
+    document = (PACKAGING.parent / "docs" / "setup.md").read_text()
+    steps = [line for line in document.splitlines() if "/etc/dovecot/conf.d/" in line]
+
+    assert len(steps) == 4
+    assert [step for step in steps if f"     {step}" not in readme] == []

@@ -84,21 +84,13 @@ def reader(bare_host: Callable[[Path], Any]) -> Iterator[Reader]:
 
 def move_away(reader: Reader) -> None:
     """Do what only a test must: other ports and directories, and nothing for the world outside."""
-    host, dovecot = reader.host, reader.etc / "dovecot"
-    for file in (dovecot / "conf.d").glob("9*-franking*.conf"):
-        text = file.read_text().replace("/var/spool/postfix", str(host.queue))
-        file.write_text(text.replace(" /etc/dovecot/", f" {dovecot}/"))
-    (dovecot / "conf.d" / "10-ssl.conf").unlink()  # it names a certificate that Debian makes when it installs Dovecot
-    own = {"base_dir": "run", "state_dir": "state", "log_path": "dovecot.log"}
-    lines = "".join(f"{name} = {host.directory}/{path}\n" for name, path in own.items())
-    (dovecot / "local.conf").write_text(f"{lines}ssl = no\nprotocols =\ninstance_name = franking-document\n")
+    host = reader.host
+    move_dovecot(reader)
     for service, documented in (("submission", "587"), ("submissions", "465")):
         host.postconf("-F", f"{service}/inet/service=127.0.0.1:{reader.ports[documented]}")
     host.postconf("-MX", "smtp/inet")
     (host.directory / "data").mkdir()
-    (host.queue / "private").mkdir(mode=0o700)
-    for path in (host.directory / "data", host.queue / "private"):
-        shutil.chown(path, user="postfix")
+    shutil.chown(host.directory / "data", user="postfix")
     paths = {"data_directory": "data", "maillog_file": "maillog", "maillog_file_prefixes": ""}
     settings = [f"{name}={host.directory}/{path}" for name, path in paths.items()]
     settings += ["inet_interfaces=127.0.0.1", "inet_protocols=ipv4", "default_transport=discard:", "alias_maps="]
@@ -106,27 +98,48 @@ def move_away(reader: Reader) -> None:
     os.utime(host.postfix / "main.cf", (0, 0))
 
 
+def move_dovecot(reader: Reader) -> None:
+    """Do that for Dovecot."""
+    host, dovecot = reader.host, reader.etc / "dovecot"
+    for file in (dovecot / "conf.d").glob("*-franking*.conf"):
+        text = file.read_text().replace("/var/spool/postfix", str(host.queue))
+        file.write_text(text.replace(" /etc/dovecot/", f" {dovecot}/"))
+    (dovecot / "conf.d" / "10-ssl.conf").unlink()  # it names a certificate that Debian makes when it installs Dovecot
+    own = {"base_dir": "run", "state_dir": "state", "log_path": "dovecot.log"}
+    lines = "".join(f"{name} = {host.directory}/{path}\n" for name, path in own.items())
+    (dovecot / "local.conf").write_text(f"{lines}ssl = no\nprotocols =\ninstance_name = franking-document\n")
+    (host.queue / "private").mkdir(mode=0o700)
+    shutil.chown(host.queue / "private", user="postfix")
+
+
 def start(stack: ExitStack, reader: Reader) -> None:
     """Start the services, as systemd would."""
     host = reader.host
     redis = ["redis-server", "--port", "0", "--unixsocket", str(host.redis_socket), "--appendonly", "yes"]
-    auth = host.queue / "private" / "auth"
-    services: list[tuple[list[str], Callable[[], bool]]] = [
-        (redis, lambda: accepts(host.redis_socket)),
-        (["dovecot", "-F", "-c", f"{reader.etc}/dovecot/dovecot.conf"], lambda: accepts(auth)),
-        (["postfix", "-c", str(host.postfix), "start-fg"], lambda: greets(reader.ports["587"])),
-    ]
-    for argv, there in services:
-        process = subprocess.Popen(argv, cwd=host.redis_socket.parent, env=host.environment)
-        stack.callback(process.wait, 60)
-        stack.callback(process.terminate)
-        deadline = time.monotonic() + 60
-        while not there():
-            assert time.monotonic() < deadline, argv
-            time.sleep(0.05)
+    run(stack, reader, redis, lambda: accepts(host.redis_socket))
+    start_dovecot(stack, reader)
+    postfix = ["postfix", "-c", str(host.postfix), "start-fg"]
+    run(stack, reader, postfix, lambda: greets(reader.ports["587"]))
     daemon = host.daemon()
     stack.callback(daemon.wait, 60)
     stack.callback(daemon.terminate)
+
+
+def start_dovecot(stack: ExitStack, reader: Reader) -> None:
+    """Start Dovecot, and wait until Postfix could ask it."""
+    auth = reader.host.queue / "private" / "auth"
+    run(stack, reader, ["dovecot", "-F", "-c", f"{reader.etc}/dovecot/dovecot.conf"], lambda: accepts(auth))
+
+
+def run(stack: ExitStack, reader: Reader, argv: list[str], there: Callable[[], bool]) -> None:
+    """Start a service and wait until it is there."""
+    process = subprocess.Popen(argv, cwd=reader.host.redis_socket.parent, env=reader.host.environment)
+    stack.callback(process.wait, 60)
+    stack.callback(process.terminate)
+    deadline = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < deadline, argv
+        time.sleep(0.05)
 
 
 @pytest.mark.skipif(not shutil.which("swaks"), reason="the document's client is swaks: apt-get install swaks")
@@ -146,3 +159,23 @@ def test_who_follows_the_document_gets_a_message_accepted(reader: Reader) -> Non
     assert doctor == "nothing to say\n"
     assert len(messages) == 2
     assert all("250 2.0.0 Ok: queued as " in said for said in messages)
+
+
+def test_what_looks_like_a_token_is_asked_of_nobody_else(reader: Reader) -> None:
+    """Also where the system's users stay logins: PAM logs the name of whoever it refuses, and a valid token first."""
+    dovecot, accounts = (next(block for block in BLOCKS if part in block) for part in ("cp tokens.conf", "--token"))
+    reader.do("".join(line for line in dovecot.splitlines(keepends=True) if "auth-system" not in line))
+    reader.do(accounts)
+    move_dovecot(reader)
+    with (reader.etc / "dovecot" / "local.conf").open("a") as file:
+        file.write("auth_debug = yes\nauth_failure_delay = 0\n")
+    (token,) = re.findall(r"^token=(\S+)$", (reader.etc / "variables").read_text(), re.MULTILINE)
+    with ExitStack() as stack:
+        start_dovecot(stack, reader)
+        for user, password in ((token, token), (token, "wrong"), (token[:-1], "wrong"), ("nobody", "wrong")):
+            argv = ["doveadm", "-c", f"{reader.etc}/dovecot/dovecot.conf", "auth", "test", "-x", "service=smtp"]
+            subprocess.run([*argv, user, password], check=False, capture_output=True, timeout=120)
+    asked = [line for line in (reader.host.directory / "dovecot.log").read_text().splitlines() if "pam" in line]
+
+    assert any("nobody" in line for line in asked)
+    assert [line for line in asked if "frk_" in line] == []
