@@ -199,7 +199,7 @@ complete -c franking -n '_shtab_franking_using setup postfix' -l cert -xka "(__f
 complete -c franking -n '_shtab_franking_using setup postfix' -l key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key'
 complete -c franking -n '_shtab_franking_using setup postfix' -l dry-run -d 'show the diff, change nothing'
 complete -c franking -n '_shtab_franking_using setup postfix' -l yes -d 'do not ask'
-complete -c franking -n '_shtab_franking_using setup postfix' -l undo -d 'take the last setup back'
+complete -c franking -n '_shtab_franking_using setup postfix' -l undo -d 'take the last setup back; what changed since is left'
 complete -c franking -n '_shtab_franking_using; and test $_shtab_franking_npos -eq 0' -a doctor -d 'Read the configuration of Postfix, Dovecot and Redis, the socket, its permissions, the files of logins and the policy as they are now, ask the daemon, Dovecot, Redis and LDAP whether they answer, and print what is amiss, each with the command that mends it. Nothing is changed. It is for root. Exit status 0 if there is nothing but notes, 1 if there is.'
 complete -c franking -n '_shtab_franking_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c franking -n '_shtab_franking_using doctor' -l config -xka "(__fish_complete_path (commandline -ct))" -d 'the daemon'"'"'s configuration (default $FRANKING_CONFIG, else /etc/franking/config.yaml)'

@@ -90,23 +90,6 @@ def test_undo_restores_every_octet(postfix: Path, setup: Setup) -> None:
     assert {path.name for path in postfix.iterdir()} == {"main.cf", "master.cf"}
 
 
-def test_undo_refuses_what_somebody_changed_since(
-    postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It would take their change away; the message says how to see it."""
-    setup("--yes")
-    postconf(postfix, "-e", "myhostname = mail.example")
-    before = contents(postfix)
-    capsys.readouterr()
-
-    assert main(["setup", "postfix", "--config-dir", str(postfix), "--undo", "--yes"]) == 1
-    assert capsys.readouterr().err == (
-        f"franking: main.cf in {postfix} changed since the setup, so nothing is undone (see `diff -u "
-        f"{postfix}/franking-setup/1/main.cf {postfix}/main.cf`: the former is from before it)\n"
-    )
-    assert contents(postfix) == before
-
-
 def test_an_edit_made_while_it_asks_is_not_lost(
     postfix: Path, setup: Setup, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,7 @@ def add_to(commands: Any, _common: argparse.ArgumentParser) -> None:
     way = command.add_mutually_exclusive_group()
     way.add_argument("--dry-run", action="store_true", help="show the diff, change nothing")
     way.add_argument("--yes", action="store_true", help="do not ask")
-    command.add_argument("--undo", action="store_true", help="take the last setup back")
+    command.add_argument("--undo", action="store_true", help="take the last setup back; what changed since is left")
     command.set_defaults(run=run)
 
 
@@ -83,11 +83,13 @@ def _set_up(options: argparse.Namespace) -> int:
 
 def _undo(options: argparse.Namespace) -> int:
     directory = _directory(options)
-    contents = backup.restored(directory)
-    _show(directory, contents)
+    undoing = backup.undoing(directory)
+    _show(directory, undoing.contents)
+    for note in undoing.notes:
+        print(f"note: {note}")
     if not _agreed(options):
         return int(not options.dry_run)
-    earlier = backup.undo(directory)
+    earlier = backup.undo(directory, undoing)
     print(f"undone; next: {shlex.join(['postfix', '-c', str(directory), 'reload'])}")
     if earlier:
         print(f"an earlier setup remains: `{_command('setup', 'postfix', options)} --undo` again takes it out too")

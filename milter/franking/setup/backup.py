@@ -1,8 +1,9 @@
-"""Files are put into place with a copy of what was there, and from it taken back, octet for octet.
+"""Files are put into place with a copy of what was there, and from it taken back, octet for octet if they can be.
 
-The copies are in `franking-setup` beside the files, a numbered directory for each setup: the files as they were, and
-`made.json` with the digest of each file as it was made. A file that is neither of both by now was changed by somebody
-since; a setup that ended between two files has left one of each.
+The copies are in `franking-setup` beside the files, a numbered directory for each setup: the files as they were and as
+they were made, and `made.json` with the digest of each of these. A file that is neither of both by now was changed by
+somebody since, and then what the setup made is taken out of it; a setup that ended between two files has left one of
+each.
 
 All copies and all new files are on the disk before the first file takes its name: a disk that is full changes nothing.
 """
@@ -13,16 +14,34 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from franking.postconf import PostconfError
 from franking.setup.error import SetupError
 from franking.setup.plan import FILES, Plan, digest
+from franking.setup.reverse import reversal
 
 COPIES = "franking-setup"
 MADE = "made.json"
 
+AS_MADE = ".made"
+"""Behind the name of a file as the setup made it."""
+
 Ready = list[tuple[Path, Path]]
 """Files that are written, and what each is to replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """How a setup is taken back."""
+
+    contents: Mapping[str, bytes | None]
+    """Files that become another, as they will be; None for those that go."""
+    present: Mapping[str, str]
+    """Digests of the files for which this holds; empty for those that are not there."""
+    notes: tuple[str, ...] = ()
+    """What somebody should know who changed the files since."""
 
 
 def install(directory: Path, plan: Plan) -> Path:
@@ -30,9 +49,7 @@ def install(directory: Path, plan: Plan) -> Path:
 
     Raises SetupError if a file is not as it was when the plan was made, OSError if it cannot be written.
     """
-    changed = [name for name, there in plan.before.items() if _present_digest(directory / name) != there]
-    if changed:
-        raise SetupError(f"{', '.join(changed)} changed meanwhile: nothing done")
+    _same(directory, plan.before)
     kept = directory / COPIES / str(_latest(directory) + 1)
     with ExitStack() as beside:
         with _nothing_changed(), ExitStack() as copies:
@@ -46,39 +63,47 @@ def install(directory: Path, plan: Plan) -> Path:
     return kept
 
 
-def restored(directory: Path) -> Mapping[str, bytes | None]:
-    """Return the files as they were before the last setup, None for those that were not there.
+def undoing(directory: Path) -> Undoing:
+    """Return how to take the last setup back: every octet, or where files changed since what it made in them.
 
-    Raises SetupError if there was no setup, or if a file was changed since.
+    Raises SetupError if there was no setup, or if what it made cannot be told from what changed since.
     """
     kept = _last(directory)
     digests: dict[str, str] = json.loads((kept / MADE).read_text(encoding="utf-8"))
-    changed = [
-        name
-        for name, made in digests.items()
-        if _present_digest(directory / name) not in {made, _present_digest(kept / name)}
-    ]
-    if changed:
-        raise SetupError(
-            f"{', '.join(changed)} in {directory} changed since the setup, so nothing is undone "
-            f"(see `diff -u {kept}/{changed[0]} {directory}/{changed[0]}`: the former is from before it)"
-        )
-    return {name: (kept / name).read_bytes() if (kept / name).exists() else None for name in digests}
+    present = {name: _present_digest(directory / name) for name in dict.fromkeys([*FILES, *digests])}
+    before = {name: (kept / name).read_bytes() if (kept / name).exists() else None for name in digests}
+    if all(present[name] in {made, _present_digest(kept / name)} for name, made in digests.items()):
+        return Undoing(before, present)
+    now = {name: (directory / name).read_bytes() for name, there in present.items() if there}
+    was = now | {name: data for name, data in before.items() if data is not None}
+    made = now | {name: (kept / f"{name}{AS_MADE}").read_bytes() for name in digests}
+    try:
+        reverse = reversal(directory, was, made, now)
+    except PostconfError as error:
+        raise SetupError(f"{error}: nothing is undone, and what was there before the setup is in {kept}") from error
+    return Undoing(reverse.contents, present, reverse.notes)
 
 
-def undo(directory: Path) -> bool:
-    """Put the files back as they were before the last setup, and tell whether there was an earlier one."""
-    before = restored(directory)
-    there = {name: data for name, data in before.items() if data is not None}
+def undo(directory: Path, undone: Undoing) -> bool:
+    """Take the last setup back, and tell whether there was an earlier one."""
+    _same(directory, undone.present)
+    there = {name: data for name, data in undone.contents.items() if data is not None}
     with ExitStack() as beside:
         with _nothing_changed():
             names = sorted(there, key=_turn, reverse=True)
             ready = _written(beside, directory, {name: there[name] for name in names})
         _put(ready)
-    for name in before.keys() - there.keys():
+    for name in undone.contents.keys() - there.keys():
         (directory / name).unlink(missing_ok=True)
     _forget(_last(directory))
     return _latest(directory) > 0
+
+
+def _same(directory: Path, present: Mapping[str, str]) -> None:
+    """Raise SetupError if a file is not as it was when somebody was shown what becomes of it."""
+    changed = [name for name, there in present.items() if _present_digest(directory / name) != there]
+    if changed:
+        raise SetupError(f"{', '.join(changed)} changed meanwhile: nothing done")
 
 
 def _turn(name: str) -> int:
@@ -100,9 +125,10 @@ def _keep(directory: Path, kept: Path, plan: Plan) -> None:
     _forget(kept)  # what a power failure has left
     for path in (kept.parent, kept):
         path.mkdir(mode=0o700, exist_ok=True)
-    for name in plan.contents:
+    for name, data in plan.contents.items():
         if (directory / name).exists():
             _write(kept / name, (directory / name).read_bytes())
+        _write(kept / f"{name}{AS_MADE}", data)
     digests = {name: digest(data) for name, data in plan.contents.items()}
     _write(kept / f"{MADE}.new", f"{json.dumps(digests, indent=2)}\n".encode())
     (kept / f"{MADE}.new").replace(kept / MADE)

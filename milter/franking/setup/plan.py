@@ -49,17 +49,14 @@ def plan(directory: Path, fragments: Iterable[str], own: Mapping[str, str]) -> P
     """
     wanted = [fragment(), *map(fragment, fragments)]
     with tempfile.TemporaryDirectory(prefix="franking-setup-") as name:
-        stage = Path(name)
         there = {file: (directory / file).read_bytes() for file in FILES}
-        for file, data in there.items():
-            (stage / file).write_bytes(_ended(data))
-        _cool(stage)
+        copy = stage(Path(name), there).directory
         try:
-            _change_services(stage, wanted)
-            _change_parameters(stage, wanted, own)
+            _change_services(copy, wanted)
+            _change_parameters(copy, wanted, own)
         except (PostconfError, SetupError) as error:  # for a person, the files are not where they are tried
-            raise SetupError(str(error).replace(str(stage), str(directory))) from error
-        staged = {file: (stage / file).read_bytes() for file in FILES}
+            raise SetupError(str(error).replace(str(copy), str(directory))) from error
+        staged = {file: (copy / file).read_bytes() for file in FILES}
     tables = {table.name: table.read_bytes() for one in wanted for table in one.tables}
     new = {name: data for name, data in tables.items() if not (directory / name).exists()}
     contents = {name: data for name, data in staged.items() if data != there[name]} | new
@@ -74,6 +71,15 @@ def endpoints(postfix: Postfix, fragments: Iterable[str]) -> list[Service | None
         if service.line.split()[-1] == TAKES_MAIL:
             found += _present(postfix, service) or [None]
     return found
+
+
+def stage(directory: Path, contents: Contents) -> Postfix:
+    """Write main.cf and master.cf into a directory of their own, for postconf to change."""
+    directory.mkdir(exist_ok=True)
+    for file in FILES:
+        (directory / file).write_bytes(_ended(contents[file]))
+    _cool(directory)
+    return Postfix(directory)
 
 
 def _ended(data: bytes) -> bytes:
