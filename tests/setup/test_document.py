@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -40,6 +41,11 @@ class Reader:
     def etc(self) -> Path:
         """Return what is there instead of `/etc`."""
         return Path(self.host.directory) / "etc"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the variables that blocks have set."""
+        return dict(re.findall(r"^(\w+)=(\S+)$", (self.etc / "variables").read_text(), re.MULTILINE))
 
     def do(self, block: str) -> str:
         """Run a block of commands, with the variables that earlier ones have set, and return what it prints."""
@@ -72,6 +78,9 @@ def reader(bare_host: Callable[[Path], Any]) -> Iterator[Reader]:
     config = directory / "config.yaml"
     config.write_text(config.read_text().replace(str(host.tokens.parent), str(etc / "dovecot")))
     postfix = f"--config-dir {host.postfix}"
+    argv = directory / "argv"
+    (directory / "bin" / "swaks").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{argv}\nexec {which("swaks")} "$@"\n')
+    (directory / "bin" / "swaks").chmod(0o755)
     (directory / "bin" / "franking").write_text(
         "#!/bin/sh\ncase $1 in\n"
         f'setup) set -- "$@" {postfix} ;;\n'
@@ -142,9 +151,12 @@ def run(stack: ExitStack, reader: Reader, argv: list[str], there: Callable[[], b
         time.sleep(0.05)
 
 
-@pytest.mark.skipif(not shutil.which("swaks"), reason="the document's client is swaks: apt-get install swaks")
+@pytest.mark.skipif(not which("swaks"), reason="the document's client is swaks: apt-get install swaks")
 def test_who_follows_the_document_gets_a_message_accepted(reader: Reader) -> None:
-    """From the installed packages on; the certificate that one makes oneself comes before it is used."""
+    """From the installed packages on; the certificate that one makes oneself comes before it is used.
+
+    Secrets are no words of a command, which `ps` shows to everybody.
+    """
     blocks = [block for block in BLOCKS if not block.startswith(NOT_HERE)]
     *before, setup, certificate = blocks[: blocks.index(DOCTOR)]
     for block in (*before, certificate):
@@ -159,6 +171,9 @@ def test_who_follows_the_document_gets_a_message_accepted(reader: Reader) -> Non
     assert doctor == "nothing to say\n"
     assert len(messages) == 2
     assert all("250 2.0.0 Ok: queued as " in said for said in messages)
+    said = (reader.host.directory / "argv").read_text().splitlines()
+    assert "acme-app" in said
+    assert not {reader.variables[name] for name in ("password", "token")} & {*said}
 
 
 def test_what_looks_like_a_token_is_asked_of_nobody_else(reader: Reader) -> None:
@@ -169,7 +184,7 @@ def test_what_looks_like_a_token_is_asked_of_nobody_else(reader: Reader) -> None
     move_dovecot(reader)
     with (reader.etc / "dovecot" / "local.conf").open("a") as file:
         file.write("auth_debug = yes\nauth_failure_delay = 0\n")
-    (token,) = re.findall(r"^token=(\S+)$", (reader.etc / "variables").read_text(), re.MULTILINE)
+    token = reader.variables["token"]
     with ExitStack() as stack:
         start_dovecot(stack, reader)
         for user, password in ((token, token), (token, "wrong"), (token[:-1], "wrong"), ("nobody", "wrong")):
