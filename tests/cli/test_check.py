@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,32 @@ def test_colour_is_for_a_terminal_whose_user_wants_it(monkeypatch: pytest.Monkey
         seen.append(colour_of(terminal).red("x"))
 
     assert seen == ["\x1b[31mx\x1b[0m", "x", "x", "x"]
+
+
+def test_what_the_service_may_not_read_is_told(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root, who may read all; a umask of 077 is enough, and the service does not start, or keeps the old policy."""
+    directory = Path(tempfile.mkdtemp(prefix="franking-"))  # pytest's own directories are closed
+    shutil.copytree(file.parents[1], directory, dirs_exist_ok=True)
+    config, policy = directory / "config.yaml", directory / "policy" / "a.yaml"
+    policy.write_text(GOOD)
+    directory.chmod(0o755)
+    monkeypatch.setattr("franking.cli.check.SERVICE", "nobody")
+    try:
+        sound = run("--config", config)
+        policy.chmod(0o600)
+        closed = run("--config", config), run("--config", config, "--strict"), run(policy)
+        policy.parent.chmod(0o700)
+        above = run("--config", config)
+    finally:
+        shutil.rmtree(directory)
+
+    assert (sound, closed, above) == (0, (0, 78, 0), 0)
+    counted = "1 account, 1 login, no problems"
+    told = f"warning: {policy}: user nobody may not read it (chown root:nogroup {policy} && chmod 0640 {policy})"
+    summary = "1 account, 1 login, 1 warning, no problems"
+    assert capsys.readouterr().out.splitlines() == [
+        counted, *[told, summary] * 2, counted,
+        f"warning: {policy.parent}: user nobody may not enter it (chmod o+x {policy.parent})", summary,
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,8 @@ class Reader:
         for documented, port in self.ports.items():
             text = text.replace(f"localhost:{documented}", f"127.0.0.1:{port}")
         variables = self.etc / "variables"
-        script = f"set -e\n. {variables}\n{text}\nset | grep -E '^(cert|key|password|token)=' >{variables} || true\n"
+        kept = "set | grep -E '^(cert|key|password|token)='"
+        script = f"set -e\numask 077\n. {variables}\n{text}\n{kept} >{variables} || true\n"
         done = subprocess.run(
             ["bash", "-c", script], env=self.host.environment, capture_output=True, text=True, check=False, timeout=120
         )
@@ -155,7 +157,7 @@ def run(stack: ExitStack, reader: Reader, argv: list[str], there: Callable[[], b
 def test_who_follows_the_document_gets_a_message_accepted(reader: Reader) -> None:
     """From the installed packages on; the certificate that one makes oneself comes before it is used.
 
-    Secrets are no words of a command, which `ps` shows to everybody.
+    Secrets are no words of a command, which `ps` shows to everybody; under a umask of 077 the daemon reads the policy.
     """
     blocks = [block for block in BLOCKS if not block.startswith(NOT_HERE)]
     *before, setup, certificate = blocks[: blocks.index(DOCTOR)]
@@ -171,6 +173,7 @@ def test_who_follows_the_document_gets_a_message_accepted(reader: Reader) -> Non
     assert doctor == "nothing to say\n"
     assert len(messages) == 2
     assert all("250 2.0.0 Ok: queued as " in said for said in messages)
+    assert stat.S_IMODE(reader.host.policy.stat().st_mode) == 0o644
     said = (reader.host.directory / "argv").read_text().splitlines()
     assert "acme-app" in said
     assert not {reader.variables[name] for name in ("password", "token")} & {*said}

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import stat
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,13 @@ from franking import config
 from franking.cli.colour import Colour, colour_of
 from franking.cli.status import CONFIG
 from franking.directory import directory_of
+from franking.logins.reader import Reader
 from franking_policy.load import load, load_directory
 from franking_policy.model import Policy
-from franking_policy.source import PolicyError, Problem
+from franking_policy.source import Place, PolicyError, Problem
+
+SERVICE = "franking"
+"""The user that the Debian package's service runs as; where there is none, nothing is looked at."""
 
 EXAMPLES = """examples:
   franking check                          # the configuration and the policy it names
@@ -47,7 +53,8 @@ def add_to(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="print every problem of the policy",
         description="Print every problem of a policy, or its warnings if it is sound. Without PATH, check the "
-        "configuration and the policy that it names. Exit status 0 if it is sound, 78 if not.",
+        "configuration and the policy that it names; root is also told what user franking may not read. Exit status 0 "
+        "if it is sound, 78 if not.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -73,8 +80,28 @@ def _policy(path: Path | None, configuration: Path) -> Policy:
     if path is None or path == configuration:
         settings = config.load(configuration)
         directory_of(settings.ldap)
-        return load_directory(settings.policy)
+        policy = load_directory(settings.policy)
+        files = [configuration, *settings.policy.glob("[!.]*.yaml")]
+        return replace(policy, warnings=(*policy.warnings, *_closed(files)))
     return load([(str(path), path.read_bytes())]) if path.is_file() else load_directory(path)
+
+
+def _closed(files: list[Path]) -> list[Problem]:
+    """Return which files, or directories above them, the service's user may not read; none if only root can tell.
+
+    Of files that everybody may read, one in each directory is tried.
+    """
+    reader = Reader(SERVICE)
+    tried = [file for file in files if file in {files[0], files[-1]} or not file.stat().st_mode & stat.S_IROTH]
+    with suppress(PermissionError):
+        barriers = [barrier for file in tried if (barrier := reader.barrier(file))]
+        return [_as_problem(barrier, reader) for barrier in dict.fromkeys(barriers)]
+    return []
+
+
+def _as_problem(barrier: Path, reader: Reader) -> Problem:
+    may = "enter" if barrier.is_dir() else "read"
+    return Problem(Place(str(barrier), 0, 0), f"user {SERVICE} may not {may} it ({reader.opening(barrier)})")
 
 
 def _as_text(findings: Findings) -> list[str]:
