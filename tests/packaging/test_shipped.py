@@ -15,6 +15,8 @@ from franking_policy.shapes import Table
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 SHIPPED = PACKAGING / "etc" / "franking"
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+MANUALS = (".1", "-milter.8", ".yaml.5")
 SERVICE = (PACKAGING / "debian" / "franking.service").read_text()
 
 
@@ -114,7 +116,33 @@ def test_what_the_package_lists_is_there() -> None:
 def test_postmasters_get_the_profiles_examples_and_cases() -> None:
     """Cases find their policies beside them, wherever examples are."""
     assert listed("examples") >= {"contrib/policy-tests", "contrib/profiles"}
-    assert "docs/profiles.md" in listed("docs")
+    assert "docs/*.md" in listed("install")
+
+
+ELSEWHERE = {"LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/man/franking{page}" for page in MANUALS)}
+"""What a Debian package has by another name, or not at all."""
+
+
+def test_links_of_packaged_documents_lead_to_what_is_packaged() -> None:
+    """They lie as here, below /usr/share/doc/franking, where `contrib` is another name of `examples`."""
+    root = PACKAGING.parent
+    documents = [path for pattern in (*listed("docs"), "docs/*.md", "docs/adr/*.md") for path in root.glob(pattern)]
+    packaged = {*documents, root / "docs" / "adr", *(root / example for example in listed("examples"))}
+    links = {(path.parent / link).resolve() for path in documents for link in LINK.findall(path.read_text())}
+    broken = {link for link in links if not packaged & {link, *link.parents}}
+
+    assert {str(link.relative_to(root)) for link in broken} <= ELSEWHERE
+    assert listed("install") >= {"docs/*.md", "docs/adr"}
+    assert listed("links") == {"usr/share/doc/franking/examples"}
+
+
+def test_documents_that_files_of_the_package_name_are_packaged() -> None:
+    """By their whole path, and not compressed."""
+    files = [path for path in (*SHIPPED.rglob("*.yaml"), PACKAGING / "debian" / "README.Debian") if path.is_file()]
+    named = {name for path in files for name in re.findall(r"/usr/share/doc/franking/(\S+\.md\b\S*)", path.read_text())}
+
+    assert named == {"docs/ldap.md"}
+    assert "dh_compress -X.md\n" in (PACKAGING / "debian" / "rules").read_text()
 
 
 def test_shipped_profiles_are_in_the_engine_s_package() -> None:
