@@ -367,7 +367,9 @@ def open_config(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @needs_doveadm
 def test_a_login_in_a_new_file_can_be_used(open_config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Dovecot may read it."""
-    assert login(capsys, "add", "acme", "acme-app")[2].endswith("/policy/a.yaml:6:14): it can be used\n")
+    assert login(capsys, "add", "acme", "acme-app")[2].endswith(
+        "/policy/a.yaml:6:14): it can be used, after `franking reload` if the daemon has not read that yet\n"
+    )
     assert open_config.exists()
 
 

@@ -178,7 +178,9 @@ def _to_do(policy: Policy, account: Account, options: argparse.Namespace, barrie
     """Return what is left to be done: the policy's part."""
     view = policy.logins.get(options.name)
     if view and (not options.stream or (view.bound and view.stream == options.stream)):
-        return [f"the policy has it ({policy.places[options.name]}){'' if barrier else ': it can be used'}"]
+        place = policy.places[options.name]
+        read = "" if str(place).startswith("ldap:") else UNLESS_READ
+        return [f"the policy has it ({place}){'' if barrier else f': it can be used{read}'}"]
     login = f"{_scalar(options.name)}: {{{f'stream: {options.stream}' if options.stream else ''}}}"
     if str(account.place).startswith("ldap:"):
         return [f"to do: account {account.name} is in LDAP ({account.place}): write the login there"]
@@ -193,6 +195,10 @@ def _to_do(policy: Policy, account: Account, options: argparse.Namespace, barrie
         f"    {login}",
         "then: franking check && franking reload",
     ]
+
+
+UNLESS_READ = ", after `franking reload` if the daemon has not read that yet"
+"""Which policy is in force, only the daemon knows."""
 
 
 def _scalar(name: str) -> str:
