@@ -77,6 +77,17 @@ def test_what_has_another_value_by_now_is_left_and_named(
     assert not (postfix / "franking_received").exists()
 
 
+def test_an_option_that_had_blanks_comes_back_without(postfix: Path, setup: Setup) -> None:
+    """Postconf sets none with blanks; to Postfix, commas are the same."""
+    with (postfix / "master.cf").open("a") as file:
+        file.write("submission inet n - y - - smtpd\n  -o { smtpd_relay_restrictions = permit_mynetworks permit }\n")
+    setup("--yes")
+    postconf(postfix, "-P", "submission/inet/smtpd_client_auth_rate_limit=9")
+
+    assert undo(postfix) == 0
+    assert "submission/inet/smtpd_relay_restrictions = permit_mynetworks,permit\n" in postconf(postfix, "-P")
+
+
 USED = ("franking-cleanup", "franking_header_checks", "franking_milters", "franking_received", "franking_signers")
 
 

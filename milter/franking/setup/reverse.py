@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from franking.milters import compact
 from franking.postconf import PostconfError, Service
 from franking.setup.plan import FILES, Contents, stage
 
@@ -108,7 +109,7 @@ def _services(before: _State, made: _State, now: _State, notes: list[str]) -> It
         elif old:
             for option, value in _taken_back(f"service {name}", old.written, service.written, there.written, notes):
                 one = f"{name}/{option}"
-                yield _Step("-PX", one) if value is None else _Step("-P", f"{one}={value}")
+                yield _Step("-PX", one) if value is None else _Step("-P", f"{one}={compact(value)}")
         else:
             if changed := {option for option, _ in service.written.items() ^ there.written.items()}:
                 notes.append(f"service {name} goes with what changed in it since: {', '.join(sorted(changed))}")
