@@ -247,14 +247,18 @@ def dripping() -> Iterator[str]:
 def test_a_server_that_drips_has_its_seconds_and_no_more(
     dripping: str, hook: Hook, eventually: Eventually, scheme: str
 ) -> None:
-    """Each octet comes in time, the answer or the handshake never; what is behind it in line is told."""
+    """Each octet comes in time, the answer or the handshake never; others are told.
+
+    TLS has a clock of its own, which may be first.
+    """
     hasty = Told.by(patience=2)
     hasty.tell(webhook=dripping.replace("http", scheme))
     hasty.tell(webhook=hook.url)
     eventually(lambda: bool(hook.requests))
     hasty.notifier.close(20)
 
-    assert hasty.reasons == ["TimeoutError: no answer within 2 seconds"]
+    (reason,) = hasty.reasons
+    assert re.search("^TimeoutError: no answer within 2 seconds$|handshake operation timed out", reason)
     assert all(
         thread.name != "notifier" and not isinstance(thread, threading.Timer) for thread in threading.enumerate()
     )
@@ -309,9 +313,9 @@ def test_a_target_that_hangs_delays_no_other(deaf: str, hook: Hook, eventually: 
     patient.tell(webhook=deaf)
     patient.tell(webhook=hook.url)
     eventually(lambda: bool(hook.requests))
-    patient.notifier.close(0)
 
-    assert patient.reasons == ["the daemon stops"]
+    assert patient.failed == []
+    patient.notifier.close(0)
 
 
 def test_a_target_that_hangs_displaces_no_other_s_events(deaf: str, hook: Hook, eventually: Eventually) -> None:
@@ -323,14 +327,14 @@ def test_a_target_that_hangs_displaces_no_other_s_events(deaf: str, hook: Hook, 
     for _ in range(3):
         patient.tell(webhook=hook.url)
     eventually(lambda: len(hook.requests) == 3)
-    patient.notifier.close(0)
 
-    assert {notice.webhook for notice, _ in patient.failed} == {deaf}
+    assert [notice.webhook for notice, _ in patient.failed] == [deaf]
+    patient.notifier.close(0)
 
 
 def test_many_targets_that_hang_delay_none_that_does_not(deaf: str, hook: Hook, eventually: Eventually) -> None:
     """Once they are known to: each new try waits for the others like it, with a thread for none of them."""
-    hasty = Told.by(*[0.01] * 100, patience=0.2)
+    hasty = Told.by(*[0.01] * 1000, patience=0.2)
     for n in range(30):
         hasty.tell(webhook=f"{deaf}{n}")
     hasty.tell(webhook=hook.url)
@@ -338,11 +342,11 @@ def test_many_targets_that_hang_delay_none_that_does_not(deaf: str, hook: Hook, 
     threads = [thread.name for thread in threading.enumerate()].count("notifier")
     for n in range(50):
         hasty.tell(webhook=hook.url)
-        eventually(lambda n=n: len(hook.requests) == n + 2)  # type: ignore[misc]
-    hasty.notifier.close(0)
+        eventually(lambda n=n: len(hook.requests) >= n + 2)  # type: ignore[misc]
 
     assert threads <= 2 * THREADS
-    assert {notice.webhook for notice, _ in hasty.failed}.isdisjoint({hook.url})
+    assert hasty.failed == []
+    hasty.notifier.close(0)
 
 
 def test_the_events_of_a_target_are_told_in_order(told: Told, hook: Hook, eventually: Eventually) -> None:
