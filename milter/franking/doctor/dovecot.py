@@ -3,18 +3,13 @@
 import re
 import shlex
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
+from franking.doctor.dovecot_conf import asks_dovecot, dovecot_of, fault, shown, socket_of
 from franking.doctor.finding import Finding, error
 from franking.doctor.reach import PATIENCE, silence
 from franking.doctor.site import Site
-from franking.logins.lines import TOKEN_PREFIX
-from franking.logins.reader import Reader
-from franking.postconf import Service
 
 EXAMPLES = "/usr/share/doc/franking/examples/dovecot"
 """Where the Debian package has fragments for each version of Dovecot."""
@@ -23,24 +18,9 @@ IN_EXAMPLES = "/var/spool/postfix/private/auth"
 """The listener that they have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dovecot:
-    """What `doveconf -n` says."""
-
-    version: str
-    """The version whose syntax it reads: `2.3`, `2.4`."""
-    listeners: frozenset[Path]
-    passwd_files: tuple[Path, ...]
-    others: bool
-    """Whether logins come from somewhere else than passwd-files: the system's users, a database; what tokens.conf has
-    for all that begins like a token and is none lets nobody in, and does not count."""
-    reader: Reader
-    """As whom it reads passwd-files."""
-
-
 def dovecot_unread(site: Site) -> Iterator[Finding]:
     """Find that Dovecot's configuration cannot be read."""
-    if _is_used(site) and isinstance(found := _read(site.dovecot_file), str):
+    if found := fault(site):
         yield error(f"Dovecot's configuration cannot be read: {found}", shown(site))
 
 
@@ -49,7 +29,7 @@ def no_listener(site: Site) -> Iterator[Finding]:
     if not (dovecot := dovecot_of(site)):
         return
     for service in site.endpoints:
-        path = _socket(site, service)
+        path = socket_of(site, service)
         if path and path not in dovecot.listeners:
             ours = shlex.quote(str(site.dovecot_file.parent / "conf.d" / "90-franking.conf"))
             command = f"cp --backup=numbered {EXAMPLES}/{dovecot.version}/franking.conf {ours}"
@@ -64,13 +44,13 @@ def dovecot_down(site: Site) -> Iterator[Finding]:
     if not (dovecot := dovecot_of(site)):
         return
     for service in site.endpoints:
-        path = _socket(site, service)
+        path = socket_of(site, service)
         if path and path not in dovecot.listeners:
             continue
         where = site.postfix.value("smtpd_sasl_path", service)
-        fault = silence(path) if path else _silence_on_tcp(where) if _asks_dovecot(site, service) else ""
-        if fault:
-            text = f"Dovecot does not answer at `{path or where}`, so no client can log in: {fault}"
+        reason = silence(path) if path else _silence_on_tcp(where) if asks_dovecot(site, service) else ""
+        if reason:
+            text = f"Dovecot does not answer at `{path or where}`, so no client can log in: {reason}"
             yield error(text, "systemctl restart dovecot", service)
 
 
@@ -82,62 +62,3 @@ def _silence_on_tcp(where: str) -> str:
             return ""
     except OSError as fault:
         return fault.strerror or str(fault)
-
-
-def dovecot_of(site: Site) -> Dovecot | None:
-    """Return Dovecot's settings; None if Postfix does not ask it, or if they cannot be read."""
-    found = _read(site.dovecot_file) if _is_used(site) else None
-    return found if isinstance(found, Dovecot) else None
-
-
-def shown(site: Site) -> str:
-    """Return the command that shows Dovecot's settings."""
-    return f"doveconf -n -c {shlex.quote(str(site.dovecot_file))}"
-
-
-def _is_used(site: Site) -> bool:
-    return any(_asks_dovecot(site, service) for service in site.endpoints)
-
-
-def _asks_dovecot(site: Site, service: Service) -> bool:
-    return site.has_logins(service) and site.postfix.value("smtpd_sasl_type", service) == "dovecot"
-
-
-def _socket(site: Site, service: Service) -> Path | None:
-    """Return the socket at which a service asks Dovecot, None if it asks on TCP or not at all."""
-    path = site.postfix.value("smtpd_sasl_path", service)
-    return site.postfix.queue / path if _asks_dovecot(site, service) and not path.startswith("inet:") else None
-
-
-def _read(file: Path) -> Dovecot | str:
-    """Return Dovecot's settings, or why they cannot be read."""
-    argv = ["doveconf", "-n", "-c", str(file)]
-    try:  # a comment or a greeting may be in any encoding
-        done = subprocess.run(argv, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False)
-    except FileNotFoundError:
-        return "doveconf is missing"
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or ["doveconf failed"])[-1]
-    blocks = re.findall(r"^passdb[^{]*\{\n(.*?)^\}", done.stdout, re.MULTILINE | re.DOTALL)
-    files = [_passwd_file(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
-    listeners = re.findall(r"^\s+unix_listener (/\S+) \{", done.stdout, re.MULTILINE)
-    version = done.stdout.removeprefix("# ")[:3]
-    known = tuple(dict.fromkeys(one for one in files if one))
-    return Dovecot(version, frozenset(map(Path, listeners)), known, not all(files), _reader(done.stdout))
-
-
-def _passwd_file(block: str) -> Path | None:
-    """Return the file of a passdb, None if it has none; 2.3 has it in `args`, 2.4 in a setting of its own."""
-    if not re.search(r"driver = passwd-file", block):
-        return None
-    found = re.search(r"^\s*(?:args|passwd_file_path) = (?:.*\s)?(/\S+)$", block, re.MULTILINE)
-    return Path(found[1]) if found else None
-
-
-def _reader(settings: str) -> Reader:
-    """Return as whom the service `auth` runs."""
-    block = "".join(re.findall(r"^service auth \{\n(.*?)^\}", settings, re.MULTILINE | re.DOTALL))
-    own = dict(re.findall(r"^  (user|group|extra_groups) = ([^$\n]+)$", block, re.MULTILINE))
-    general = re.search(r"^default_internal_user = (\S+)$", settings, re.MULTILINE)
-    user = own.get("user") or (general[1] if general else Reader().user)
-    return Reader(user, own.get("group", ""), tuple(own.get("extra_groups", "").replace(",", " ").split()))

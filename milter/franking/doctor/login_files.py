@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from franking import redis_settings
-from franking.doctor.dovecot import dovecot_of
+from franking.doctor.dovecot_conf import dovecot_of
 from franking.doctor.finding import Finding, error, warning
 from franking.doctor.site import Site
 from franking.logins.files import GROUP, MODE

@@ -9,7 +9,7 @@ from franking.config import DEFAULT_FILE
 from franking.directory import directory_of
 from franking.directory.settings import LdapSettings
 from franking.doctor.directory import silence
-from franking.doctor.dovecot import Dovecot, dovecot_of, shown
+from franking.doctor.dovecot_conf import Dovecot, dovecot_of, shown
 from franking.doctor.finding import Finding, error, note, warning
 from franking.doctor.site import Site
 from franking.ledger import Unavailable

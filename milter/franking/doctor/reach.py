@@ -1,19 +1,12 @@
 """Whether Postfix reaches the daemon: the socket's path as smtpd sees it, permissions, and whether anybody listens."""
 
-import os
-import shlex
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from pwd import getpwnam
 
 from franking.doctor.finding import Finding, error
+from franking.doctor.mail_owner import mail_owner
 from franking.doctor.site import Site
-
-ENTER, WRITE = 1, 2
-"""Bits of a mode, for one class of users."""
 
 PATIENCE = 5.0
 """Seconds to wait for an answer."""
@@ -38,49 +31,15 @@ def socket_elsewhere(site: Site) -> Iterator[Finding]:
 
 def socket_closed(site: Site) -> Iterator[Finding]:
     """Find whom the permissions keep out: all directories must let Postfix in, and the socket too."""
-    user = _user(site.postfix.value("mail_owner"))
-    if not site.config or not user:
+    owner = mail_owner(site.postfix)
+    if not site.config or not owner:
         return
-    own = site.config.socket.parent
-    for directory in [*reversed(own.parents), own]:
-        if directory.is_dir() and not user.may(directory, ENTER):
-            group = f"chgrp {user.group} {shlex.quote(str(directory))} && chmod g+x {shlex.quote(str(directory))}"
-            command = group if directory == own else f"chmod o+x {shlex.quote(str(directory))}"
-            yield error(f"user {user.name} cannot enter `{directory}`, so Postfix cannot reach the socket", command)
-    with suppress(FileNotFoundError):
-        if not user.may(site.config.socket, WRITE):
-            path = shlex.quote(str(site.config.socket))
-            command = f"chgrp {user.group} {path} && chmod g+rw {path}"
-            yield error(f"user {user.name} cannot connect to `{site.config.socket}`: see `socket_mode`", command)
-
-
-@dataclass(frozen=True, slots=True)
-class _User:
-    name: str
-    uid: int
-    gid: int
-
-    @property
-    def group(self) -> str:
-        """Return the group whose members are let in: the user's own."""
-        return self.name
-
-    def may(self, path: Path, bit: int) -> bool:
-        """Tell whether the mode of a file lets the user do it."""
-        found = path.stat()
-        shift = 6 if found.st_uid == self.uid else 3 if found.st_gid in self._groups() else 0
-        return self.uid == 0 or bool(found.st_mode >> shift & bit)
-
-    def _groups(self) -> list[int]:
-        return os.getgrouplist(self.name, self.gid)
-
-
-def _user(name: str) -> _User | None:
-    try:
-        found = getpwnam(name)
-    except KeyError:
-        return None
-    return _User(name, found.pw_uid, found.pw_gid)
+    for barrier in owner.barriers(site.config.socket):
+        if barrier == site.config.socket:
+            text = f"user {owner.name} cannot connect to `{barrier}`: see `socket_mode`"
+        else:
+            text = f"user {owner.name} cannot enter `{barrier}`, so Postfix cannot reach the socket"
+        yield error(text, owner.opening(barrier, site.config.socket))
 
 
 def daemon_down(site: Site) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from franking import config
 from franking.config import Config
@@ -14,6 +15,8 @@ from franking.postconf import Postfix, Service
 from franking_policy.load import load_directory
 from franking_policy.model import Account, Policy
 from franking_policy.source import PolicyError, Problem
+
+T = TypeVar("T")
 
 USUAL = Path("/etc/postfix")
 
@@ -46,6 +49,18 @@ class Site:
     config_file: Path
     dovecot_file: Path
     now: Callable[[], float] = time.time
+
+    @cached_property
+    def _answers(self) -> dict[tuple[object, ...], Any]:
+        return {}
+
+    def once(self, ask: Callable[..., T], *arguments: object) -> T:
+        """Return what ``ask`` says: whoever is slow to answer is asked once, however many checks want to know."""
+        key = (ask, *arguments)
+        if key not in self._answers:
+            self._answers[key] = ask(*arguments)
+        answer: T = self._answers[key]
+        return answer
 
     @cached_property
     def config(self) -> Config | None:
