@@ -13,11 +13,29 @@ from stack.dovecot import fragments, head, version
 
 from franking.doctor.finding import Severity
 from franking.logins.reader import Reader
+from servers import free_port
 
 Host = Any
 """What conftest.py makes; its classes cannot be imported."""
 
 QUEUE = "/var/spool/postfix"
+
+Restart = Callable[[str], None]
+
+
+@pytest.fixture
+def restarted(sound: Host, host: Host) -> Iterator[Restart]:
+    """Restart Dovecot with further settings; afterwards without them."""
+    more = sound.dovecot.parent / "conf.d" / "98-test.conf"
+
+    def restarted(settings: str) -> None:
+        more.write_text(settings)
+        host.shell("systemctl restart dovecot")
+
+    yield restarted
+    for file in (more, more.with_name("99-franking.conf")):
+        file.unlink(missing_ok=True)
+    sound.shell("systemctl restart dovecot")
 
 
 def test_a_dovecot_that_listens_elsewhere_is_told(host: Host) -> None:
@@ -92,18 +110,92 @@ def test_a_dovecot_that_does_not_run_is_told(host: Host) -> None:
     assert host.findings() == {}
 
 
-def test_a_listener_on_tcp_is_asked_too(host: Host) -> None:
+def test_a_listener_on_tcp_is_asked_too(restarted: Restart, host: Host) -> None:
     """Postfix asks Dovecot by `inet:` there; it is no path."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        where = f"inet:127.0.0.1:{server.getsockname()[1]}"
-        host.postconf("-P", f"submission/inet/smtpd_sasl_path={where}")
-        while_there = host.findings()
-    after = host.findings()
+    port = free_port()
+    where = f"inet:127.0.0.1:{port}"
+    host.postconf("-P", f"submission/inet/smtpd_sasl_path={where}")
+    before = host.findings()
+    restarted(f"service auth {{\n  inet_listener {{\n    address = 127.0.0.1\n    port = {port}\n  }}\n}}\n")
+    while_there = host.findings()
 
-    assert while_there == {}
-    assert [(one.text.partition(",")[0], one.where) for one in after["dovecot_down"]] == [
+    assert [(one.text.partition(",")[0], one.where) for one in before["dovecot_down"]] == [
         (f"Dovecot does not answer at `{where}`", "submission/inet")
     ]
+    assert while_there == {}
+
+
+def test_a_dovecot_whose_auth_process_dies_is_told(restarted: Restart, host: Host) -> None:
+    """Its master accepts connections all the same; what Dovecot logged is what the command shows."""
+    restarted("passdb ldap {\n  driver = ldap\n}\n")
+    found = host.findings()
+    (finding,) = found["dovecot_down"]
+    shown = host.run("sh", "-ec", finding.command).stdout
+
+    assert (finding.severity, finding.where) == (Severity.ERROR, "submission/inet, submissions/inet")
+    assert finding.command == f"doveadm -c {host.dovecot} log errors"
+    assert "ldap" in shown
+
+
+@pytest.mark.parametrize("settings", ["mode = 0600", "user = dovecot\n    group = dovecot"])
+def test_a_listener_that_postfix_may_not_use_is_told(restarted: Restart, host: Host, settings: str) -> None:
+    """Root may, and Dovecot answers it; clients see no AUTH, or 454."""
+    auth = host.queue / "private" / "auth"
+    listener = f"unix_listener {auth} {{\n    user = root\n    group = root\n    {settings}\n  }}"
+    restarted(f"service auth {{\n  {listener}\n}}\n")
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
+
+    assert [*found] == ["dovecot_closed"]
+    assert finding.severity is Severity.ERROR
+    assert finding.text.startswith(f"user postfix may not use `{auth}`, ")
+    assert finding.where == "submission/inet, submissions/inet"
+    assert host.findings() == {}
+
+
+def test_a_closed_directory_before_the_listener_is_told(host: Host) -> None:
+    """It is Postfix's own."""
+    private = host.queue / "private"
+    shutil.chown(private, user="root")
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
+    after = host.findings()
+    shutil.chown(private, user="postfix", group="root")
+    private.chmod(0o700)
+
+    assert [*found] == ["dovecot_closed"]
+    assert after == {}
+
+
+def test_a_filter_that_leaves_no_mechanism_is_told(host: Host) -> None:
+    """EHLO then names no AUTH; a filter that leaves one is the site's own affair."""
+    host.postconf("-P", "submission/inet/smtpd_sasl_mechanism_filter=cram-md5,!plain")
+    host.postconf("-P", "submissions/inet/smtpd_sasl_mechanism_filter=login")
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
+
+    assert [*found] == ["no_mechanism"]
+    assert (finding.severity, finding.where) == (Severity.ERROR, "submission/inet")
+    assert finding.text == (
+        "of the mechanisms that Dovecot has (LOGIN PLAIN), smtpd_sasl_mechanism_filter lets none through"
+    )
+    assert host.findings() == {}
+
+
+def test_a_dovecot_without_the_mechanisms_of_the_filter_is_told(restarted: Restart, host: Host) -> None:
+    """There the mechanisms are missing, and not the filter's word for them."""
+    host.postconf("-e", "smtpd_sasl_mechanism_filter = plain, login")
+    restarted("auth_mechanisms = scram-sha-256\n")
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
+
+    assert [*found] == ["no_mechanism"]
+    assert finding.text.startswith("of the mechanisms that Dovecot has (SCRAM-SHA-256), ")
+    assert host.findings() == {}
 
 
 @pytest.fixture

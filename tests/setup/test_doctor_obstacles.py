@@ -46,6 +46,8 @@ OBSTACLES = {
     "redis_away": "Permission denied",
     "directory_away": "ldap.password",
     "dovecot_down": "queue/private/auth",
+    "dovecot_closed": "queue/private/auth",
+    "no_mechanism": "queue/private/auth",
     "unknown_login": "dovecot/franking.tokens",
     "login_without_secret": "dovecot/franking.tokens",
     "logins_unreadable": "only root can look as user dovecot",

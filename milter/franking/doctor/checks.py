@@ -68,6 +68,8 @@ CHECKS: tuple[Check, ...] = (
     dovecot.dovecot_unread,
     dovecot.no_listener,
     dovecot.dovecot_down,
+    dovecot.dovecot_closed,
+    dovecot.no_mechanism,
     logins.unknown_login,
     logins.login_without_secret,
     logins.other_logins,

@@ -1,21 +1,28 @@
-"""Whether Dovecot answers Postfix."""
+"""Whether Dovecot answers Postfix, with a mechanism by which clients can log in."""
 
 import re
 import shlex
-import socket
 from collections.abc import Iterator
-from contextlib import closing
+from pathlib import Path
 
 from franking.doctor.dovecot_conf import asks_dovecot, dovecot_of, fault, shown, socket_of
 from franking.doctor.finding import Finding, error
-from franking.doctor.reach import PATIENCE, silence
-from franking.doctor.site import Site
+from franking.doctor.mail_owner import MailOwner, mail_owner
+from franking.doctor.sasl import greeting_at, let_through
+from franking.doctor.site import DOVECOT, Site
+from franking.postconf import Service
 
 EXAMPLES = "/usr/share/doc/franking/examples/dovecot"
 """Where the Debian package has fragments for each version of Dovecot."""
 
 IN_EXAMPLES = "/var/spool/postfix/private/auth"
 """The listener that they have."""
+
+LAST = "99-franking.conf"
+"""The file of Dovecot's conf.d for what others of its files have otherwise: of two settings the later one counts."""
+
+EVERYBODY_S = {"PLAIN", "LOGIN"}
+"""Mechanisms that every client knows, and the only ones for a token."""
 
 
 def dovecot_unread(site: Site) -> Iterator[Finding]:
@@ -41,24 +48,67 @@ def no_listener(site: Site) -> Iterator[Finding]:
 
 def dovecot_down(site: Site) -> Iterator[Finding]:
     """Find that Dovecot does not answer, so that clients are told 454."""
+    for service, where in _asked(site):
+        greeting = site.once(greeting_at, where)
+        if greeting.fault:
+            text = f"Dovecot does not answer at `{where}`, so no client can log in: {greeting.fault}"
+            # Who listens and says nothing has started, and would again: the reason is in the log.
+            command = _doveadm(site, "log", "errors") if greeting.is_connected else "systemctl restart dovecot"
+            yield error(text, command, service)
+
+
+def dovecot_closed(site: Site) -> Iterator[Finding]:
+    """Find a listener of Dovecot that is there for others than Postfix."""
+    owner = mail_owner(site.postfix)
+    for service, where in _asked(site):
+        if not owner or isinstance(where, str) or not site.once(greeting_at, where).is_connected:
+            continue
+        for barrier in owner.barriers(where):
+            text = f"user {owner.name} may not use `{barrier}`, so Postfix cannot ask Dovecot and no client can log in"
+            command = _with_listener(site, where, owner) if barrier == where else owner.opening(barrier, where)
+            yield error(text, command, service)
+
+
+def no_mechanism(site: Site) -> Iterator[Finding]:
+    """Find that of the mechanisms that Dovecot has Postfix offers none, so that there is no AUTH."""
+    name = "smtpd_sasl_mechanism_filter"
+    for service, where in _asked(site):
+        offered = site.once(greeting_at, where)
+        listed = site.postfix.value(name, service)
+        if offered.fault or let_through(offered.mechanisms, listed):
+            continue
+        if offered.mechanisms & EVERYBODY_S:
+            command = site.setting(name, "plain,login", service)
+        else:
+            command = _with(site, "auth_mechanisms = plain login")
+        has = " ".join(sorted(offered.mechanisms)) or "none"
+        yield error(f"of the mechanisms that Dovecot has ({has}), {name} lets none through", command, service)
+
+
+def _asked(site: Site) -> Iterator[tuple[Service, Path | str]]:
+    """Yield the services that ask Dovecot, each with where it should listen: a socket, or `inet:HOST:PORT`."""
     if not (dovecot := dovecot_of(site)):
         return
     for service in site.endpoints:
         path = socket_of(site, service)
-        if path and path not in dovecot.listeners:
-            continue
-        where = site.postfix.value("smtpd_sasl_path", service)
-        reason = silence(path) if path else _silence_on_tcp(where) if asks_dovecot(site, service) else ""
-        if reason:
-            text = f"Dovecot does not answer at `{path or where}`, so no client can log in: {reason}"
-            yield error(text, "systemctl restart dovecot", service)
+        if path and path in dovecot.listeners:
+            yield service, path
+        elif not path and asks_dovecot(site, service):
+            yield service, site.postfix.value("smtpd_sasl_path", service)
 
 
-def _silence_on_tcp(where: str) -> str:
-    """Return why nobody answers at `inet:HOST:PORT`, empty if somebody does."""
-    host, _, port = where.removeprefix("inet:").rpartition(":")
-    try:
-        with closing(socket.create_connection((host.strip("[]"), port), PATIENCE)):
-            return ""
-    except OSError as fault:
-        return fault.strerror or str(fault)
+def _with_listener(site: Site, path: Path, owner: MailOwner) -> str:
+    """Return the command that gives Dovecot a listener for Postfix."""
+    settings = [f"    {line}" for line in ("mode = 0660", f"user = {owner.name}", f"group = {owner.name}")]
+    return _with(site, "service auth {", f"  unix_listener {path} {{", *settings, "  }", "}")
+
+
+def _with(site: Site, *lines: str) -> str:
+    """Return the command that gives Dovecot settings which hold whatever its other files say."""
+    file = site.dovecot_file.parent / "conf.d" / LAST
+    return f"printf '%s\\n' {shlex.join(lines)} >>{shlex.quote(str(file))} && systemctl restart dovecot"
+
+
+def _doveadm(site: Site, *arguments: str) -> str:
+    own = [] if site.dovecot_file == DOVECOT else ["-c", str(site.dovecot_file)]
+    return shlex.join(["doveadm", *own, *arguments])
