@@ -132,12 +132,17 @@ def start_redis(directory: Path) -> "subprocess.Popen[bytes]":
 
 SYSTEMCTL = """\
 #!/bin/sh -e
-test "$*" = 'restart dovecot'
+case "$*" in
+'restart dovecot') ;;
+'restart postfix') exit ;;
+'is-failed --quiet franking') exec test -e {run}/franking-failed ;;
+*) exit 2 ;;
+esac
 doveadm -c {dovecot} stop 2>/dev/null || true
 while test -e {run}/master.pid && kill -0 "$(cat {run}/master.pid)" 2>/dev/null; do sleep 0.02; done
 exec dovecot -c {dovecot} >/dev/null 2>&1
 """
-"""In place of systemd's, for this host's Dovecot; it listens once `dovecot` has returned."""
+"""In place of systemd's, for this host's Dovecot, which listens once `dovecot` has returned; nothing else runs."""
 
 
 def start_dovecot(host: Host) -> None:

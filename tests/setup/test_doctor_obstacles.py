@@ -42,6 +42,7 @@ def doctor_of_nobody(host: Host) -> dict[str, dict[str, str]]:
 
 OBSTACLES = {
     "daemon_down": "queue/franking/milter.sock.control",
+    "daemon_unreadable": "queue/franking/milter.sock.control",
     "socket_closed": "queue/franking/milter.sock",
     "redis_away": "Permission denied",
     "directory_away": "ldap.password",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from franking.doctor import (
     access,
+    daemon_user,
     directory,
     dovecot,
     headers,
@@ -39,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     milter_list.default_action,
     milter_list.milter_on_tcp,
     reach.daemon_down,
+    daemon_user.daemon_unreadable,
     reach.socket_elsewhere,
     reach.socket_closed,
     headers.header_rewriting,

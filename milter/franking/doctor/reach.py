@@ -1,6 +1,7 @@
 """Whether Postfix reaches the daemon: the socket's path as smtpd sees it, permissions, and whether anybody listens."""
 
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,8 +49,18 @@ def daemon_down(site: Site) -> Iterator[Finding]:
         return
     for path in (site.config.control_socket, site.config.socket):
         if fault := silence(path):
-            yield error(f"the daemon does not answer at `{path}`: {fault}", "systemctl restart franking")
+            yield error(f"the daemon does not answer at `{path}`: {fault}", _restart())
             return
+
+
+def _restart() -> str:
+    """Return the command that starts the daemon, where systemd says that it failed with its last words before."""
+    restart = "systemctl restart franking"
+    try:
+        failed = subprocess.run(["systemctl", "is-failed", "--quiet", "franking"], capture_output=True, check=False)
+    except FileNotFoundError:
+        return restart
+    return restart if failed.returncode else f"journalctl -u franking -n 20 --no-pager; {restart}"
 
 
 def silence(path: Path) -> str:
