@@ -328,6 +328,19 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.NOTE,
         lambda host: (host.postconf("-F", "submission/inet/service=127.0.0.1:587"),),
     ),
+    "the loopback interface alone": (
+        "interfaces_loopback",
+        Severity.ERROR,
+        lambda host: host.postconf("-e", "inet_interfaces = loopback-only"),
+    ),
+    "the loopback interface's addresses alone": (
+        "interfaces_loopback",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-e", "inet_interfaces = 127.0.0.1, [::1]"),
+            host.postconf("-F", "submission/inet/service=192.0.2.1:587"),
+        ),
+    ),
     "size": ("size_limit", Severity.WARNING, lambda host: host.postconf("-e", "message_size_limit = 999999")),
     "size above that of mailboxes": (
         "size_limit",

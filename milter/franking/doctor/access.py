@@ -25,6 +25,9 @@ AGAINST_STRANGERS = {
 ADMITS = {"permit", "permit_sasl_authenticated"}
 """Restrictions after which no other matters to a client that has logged in."""
 
+LOOPBACK_INTERFACES = {"loopback-only", "localhost", "127.0.0.1", "::1"}
+"""What inet_interfaces may have that no other host reaches."""
+
 
 def logins_off(site: Site) -> Iterator[Finding]:
     """Find a port for submission where nobody can log in."""
@@ -91,3 +94,15 @@ def loopback_only(site: Site) -> Iterator[Finding]:
     if services and all(map(site.is_loopback, services)):
         command = site.postconf("-F", f"{services[0]}/service=submission")
         yield note("only this host's own programs reach port 587", command, services[0])
+
+
+def interfaces_loopback(site: Site) -> Iterator[Finding]:
+    """Find that no client of another host reaches an endpoint, for Postfix listens on the loopback interface alone."""
+    interfaces = site.postfix.value("inet_interfaces")
+    if not set(words(interfaces.replace("[", "").replace("]", ""))) <= LOOPBACK_INTERFACES:
+        return
+    for service in site.endpoints:
+        if service.type == "inet" and ":" not in service.name:
+            text = f"only this host's own programs can submit mail: inet_interfaces is {interfaces}"
+            command = f"{site.postconf('-e', 'inet_interfaces = all')} && systemctl restart postfix"
+            yield error(text, command, service)

@@ -55,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
     access.relay_open,
     access.restrictions_inherited,
     access.loopback_only,
+    access.interfaces_loopback,
     transport.no_certificate,
     transport.plaintext_auth,
     transport.tls_optional,
