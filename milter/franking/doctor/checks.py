@@ -57,6 +57,8 @@ CHECKS: tuple[Check, ...] = (
     access.loopback_only,
     access.interfaces_loopback,
     transport.no_certificate,
+    transport.certificate_ends,
+    transport.key_readable,
     transport.plaintext_auth,
     transport.tls_optional,
     transport.old_tls,
