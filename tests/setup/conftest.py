@@ -134,6 +134,7 @@ SYSTEMCTL = """\
 #!/bin/sh -e
 case "$*" in
 'restart dovecot') ;;
+'reload dovecot') exec doveadm -c {dovecot} reload ;;
 'restart postfix') exit ;;
 'is-failed --quiet franking') exec test -e {run}/franking-failed ;;
 *) exit 2 ;;

@@ -49,6 +49,7 @@ OBSTACLES = {
     "dovecot_down": "queue/private/auth",
     "dovecot_closed": "queue/private/auth",
     "no_mechanism": "queue/private/auth",
+    "tokens_in_lower_case": "dovecot/franking.tokens",
     "unknown_login": "dovecot/franking.tokens",
     "login_without_secret": "dovecot/franking.tokens",
     "logins_unreadable": "only root can look as user dovecot",

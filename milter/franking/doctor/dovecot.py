@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from franking.doctor.dovecot_change import EXAMPLES, with_settings
 from franking.doctor.dovecot_conf import asks_dovecot, dovecot_of, fault, shown, socket_of
 from franking.doctor.finding import Finding, error
 from franking.doctor.mail_owner import MailOwner, mail_owner
@@ -12,14 +13,8 @@ from franking.doctor.sasl import greeting_at, let_through
 from franking.doctor.site import DOVECOT, Site
 from franking.postconf import Service
 
-EXAMPLES = "/usr/share/doc/franking/examples/dovecot"
-"""Where the Debian package has fragments for each version of Dovecot."""
-
 IN_EXAMPLES = "/var/spool/postfix/private/auth"
 """The listener that they have."""
-
-LAST = "99-franking.conf"
-"""The file of Dovecot's conf.d for what others of its files have otherwise: of two settings the later one counts."""
 
 EVERYBODY_S = {"PLAIN", "LOGIN"}
 """Mechanisms that every client knows, and the only ones for a token."""
@@ -80,7 +75,7 @@ def no_mechanism(site: Site) -> Iterator[Finding]:
         if offered.mechanisms & EVERYBODY_S:
             command = site.setting(name, "plain,login", service)
         else:
-            command = _with(site, "auth_mechanisms = plain login")
+            command = with_settings(site, "auth_mechanisms = plain login")
         has = " ".join(sorted(offered.mechanisms)) or "none"
         yield error(f"of the mechanisms that Dovecot has ({has}), {name} lets none through", command, service)
 
@@ -100,13 +95,7 @@ def _asked(site: Site) -> Iterator[tuple[Service, Path | str]]:
 def _with_listener(site: Site, path: Path, owner: MailOwner) -> str:
     """Return the command that gives Dovecot a listener for Postfix."""
     settings = [f"    {line}" for line in ("mode = 0660", f"user = {owner.name}", f"group = {owner.name}")]
-    return _with(site, "service auth {", f"  unix_listener {path} {{", *settings, "  }", "}")
-
-
-def _with(site: Site, *lines: str) -> str:
-    """Return the command that gives Dovecot settings which hold whatever its other files say."""
-    file = site.dovecot_file.parent / "conf.d" / LAST
-    return f"printf '%s\\n' {shlex.join(lines)} >>{shlex.quote(str(file))} && systemctl restart dovecot"
+    return with_settings(site, "service auth {", f"  unix_listener {path} {{", *settings, "  }", "}")
 
 
 def _doveadm(site: Site, *arguments: str) -> str:

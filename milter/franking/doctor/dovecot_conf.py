@@ -19,12 +19,23 @@ class Dovecot:
     version: str
     """The version whose syntax it reads: `2.3`, `2.4`."""
     listeners: frozenset[Path]
-    passwd_files: tuple[Path, ...]
-    others: bool
-    """Whether logins come from somewhere else than passwd-files: the system's users, a database; what tokens.conf has
-    for all that begins like a token and is none lets nobody in, and does not count."""
+    passdbs: tuple[Path | None, ...]
+    """Where logins come from, in the order in which they are asked: passwd-files, and None for all else: the system's
+    users, a database. What tokens.conf has for all that begins like a token and is none lets nobody in, and is none."""
+    username_format: str
+    """What becomes of a user name before it is looked up; empty for Dovecot's default."""
     reader: Reader
     """As whom it reads passwd-files."""
+
+    @property
+    def passwd_files(self) -> tuple[Path, ...]:
+        """Return the files, once each."""
+        return tuple(dict.fromkeys(one for one in self.passdbs if one))
+
+    @property
+    def others(self) -> bool:
+        """Tell whether logins come from somewhere else, too."""
+        return None in self.passdbs
 
 
 def dovecot_of(site: Site) -> Dovecot | None:
@@ -77,8 +88,8 @@ def _read(file: Path) -> Dovecot | str:
     files = [_passwd_file(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
     listeners = re.findall(r"^\s+unix_listener (/\S+) \{", done.stdout, re.MULTILINE)
     version = done.stdout.removeprefix("# ")[:3]
-    known = tuple(dict.fromkeys(one for one in files if one))
-    return Dovecot(version, frozenset(map(Path, listeners)), known, not all(files), _reader(done.stdout))
+    formats = re.findall(r"^auth_username_format = (.*)$", done.stdout, re.MULTILINE)
+    return Dovecot(version, frozenset(map(Path, listeners)), tuple(files), "".join(formats), _reader(done.stdout))
 
 
 def _passwd_file(block: str) -> Path | None:

@@ -64,7 +64,7 @@ def login_without_secret(site: Site) -> Iterator[Finding]:
     dovecot = dovecot_of(site)
     if not site.policy or not dovecot or _has_others(site, dovecot) or not dovecot.passwd_files:
         return
-    known = {name for _, names in _logins(site) for name in names}
+    known = {name for file in own_files(site) if file for name in logins_of(file)}  # read or not: `logins_not_read`
     for name, account in site.policy.logins.items():
         if name not in known:
             text = f"login `{visible(name)}` of account {account.name} is known to the policy, and not to Dovecot"
@@ -80,10 +80,10 @@ def other_logins(site: Site) -> Iterator[Finding]:
 
 
 def _has_others(site: Site, dovecot: Dovecot) -> bool:
-    return dovecot.others or not _own_files(site).issuperset(dovecot.passwd_files)
+    return dovecot.others or not own_files(site).issuperset(dovecot.passwd_files)
 
 
-def _own_files(site: Site) -> set[Path]:
+def own_files(site: Site) -> set[Path | None]:
     """Return the passwd-files that `franking login` writes."""
     return {site.config.tokens, site.config.passwords} if site.config else set()
 
@@ -91,9 +91,15 @@ def _own_files(site: Site) -> set[Path]:
 def _logins(site: Site) -> Iterator[tuple[Path, list[str]]]:
     dovecot = dovecot_of(site)
     for file in dovecot.passwd_files if dovecot else ():
-        if file in _own_files(site):
-            with suppress(FileNotFoundError):
-                yield file, list(logins_in(file.read_text(encoding="utf-8", errors="surrogateescape")))
+        if file in own_files(site):
+            yield file, logins_of(file)
+
+
+def logins_of(file: Path) -> list[str]:
+    """Return the logins of a passwd-file; none if it is not there."""
+    with suppress(FileNotFoundError):
+        return list(logins_in(file.read_text(encoding="utf-8", errors="surrogateescape")))
+    return []
 
 
 def logins_in(text: str) -> Iterator[str]:
