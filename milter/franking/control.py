@@ -1,7 +1,8 @@
-"""The control socket: how `franking reload` talks to a running daemon.
+"""The control socket: how `franking reload` and `franking doctor` talk to a running daemon.
 
 A UNIX socket beside the milter's, for root and the daemon's own user alone. A client connects, says ``reload`` and a
-line end, and is answered with one line of JSON: `problems`, `warnings` and what needs a `restart`.
+line end, and is answered with one line of JSON: `problems`, `warnings` and what needs a `restart`; or it says
+``in-force``, and is told the `digest` of the policy's files as they were read.
 """
 
 import json
@@ -12,7 +13,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from franking.config import Config
 from franking.listen import take_away
@@ -22,6 +23,9 @@ log = logging.getLogger("franking")
 
 PATIENCE = 120.0
 """Seconds a client waits: ten thousand accounts take a few."""
+
+PATIENCE_WITH_DAEMON = 5.0
+"""Seconds a client waits for what is known already; the daemon may be reloading."""
 
 PATIENCE_WITH_CLIENTS = 1.0
 """Seconds the daemon waits for a client to speak, or to take its answer: nothing else is done meanwhile."""
@@ -76,7 +80,7 @@ class Control:
         self.listener.close()
         take_away(self._path, self._inode)
 
-    def answer(self, reload: Callable[[], Answer]) -> None:
+    def answer(self, reload: Callable[[], Answer], digest: str) -> None:
         """Serve one client; one that is slow, talks otherwise or hangs up is not waited for."""
         try:
             client, _ = self.listener.accept()
@@ -85,8 +89,13 @@ class Control:
             return
         with client:
             client.settimeout(PATIENCE_WITH_CLIENTS)
-            if _request(client) == b"reload\n":
-                _send(client, json.dumps(asdict(reload())).encode() + b"\n")
+            match _request(client):
+                case b"reload\n":
+                    _send(client, asdict(reload()))
+                case b"in-force\n":
+                    _send(client, {"digest": digest})
+                case _:
+                    pass
 
 
 def _request(client: socket.socket) -> bytes:
@@ -96,21 +105,31 @@ def _request(client: socket.socket) -> bytes:
         return b""
 
 
-def _send(client: socket.socket, line: bytes) -> None:
+def _send(client: socket.socket, answer: dict[str, Any]) -> None:
     try:
-        client.sendall(line)
+        client.sendall(json.dumps(answer).encode() + b"\n")
     except OSError as error:
         log.warning("the answer to a reload was not taken: %s", error)
 
 
 def ask_to_reload(path: Path) -> Answer:
     """Ask the daemon at ``path`` to reload, and return its answer; OSError if no daemon answers."""
+    return Answer(**_asked(path, b"reload\n", PATIENCE))
+
+
+def ask_what_is_in_force(path: Path) -> str:
+    """Return the digest of the policy's files as the daemon at ``path`` read them; OSError if it does not tell."""
+    return str(_asked(path, b"in-force\n", PATIENCE_WITH_DAEMON)["digest"])
+
+
+def _asked(path: Path, request: bytes, seconds: float) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX) as server:
-        server.settimeout(PATIENCE)
+        server.settimeout(seconds)
         server.connect(str(path))
-        server.sendall(b"reload\n")
+        server.sendall(request)
         with server.makefile("rb") as stream:
             line = stream.readline()
     if not line:
         raise ConnectionError("the daemon hung up")
-    return Answer(**json.loads(line))
+    answer: dict[str, Any] = json.loads(line)
+    return answer

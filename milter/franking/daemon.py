@@ -26,10 +26,9 @@ from franking.config import Config
 from franking.control import Answer, Control
 from franking.directory import directory_of
 from franking.handover import hand_over
+from franking.in_force import InForce, read_policy
 from franking.listen import bind, take_away
 from franking.metrics import Board
-from franking_policy.load import load_directory
-from franking_policy.model import Policy
 from franking_policy.source import PolicyError
 
 log = logging.getLogger("franking")
@@ -49,7 +48,7 @@ def run(config: Config) -> int:
     Raises PolicyError for a broken policy and for a socket that cannot be bound, before any worker is started.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is in force yet that could be reloaded
-    policy = load_directory(config.policy)
+    in_force = read_policy(config.policy)
     config.redis.check_files()
     directory_of(config.ldap)  # which raises what is wrong with it; each worker makes its own
     maillog.configure()
@@ -60,10 +59,11 @@ def run(config: Config) -> int:
             of_ldap = config.ldap.warnings if config.ldap else ()
             of_redis = redis_settings.warnings(config.file, config.redis)
             halves = redis_settings.half_accepted(config.on_unavailable)
-            for warning in (*policy.warnings, *of_redis, *halves, *of_ldap):
+            for warning in (*in_force.policy.warnings, *of_redis, *halves, *of_ldap):
                 log.warning("%s", warning)
-            log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, len(policy.accounts))
-            parent = Parent(config, policy, signalled, alarm, control, metrics)
+            accounts = len(in_force.policy.accounts)
+            log.info("serving %s with %d workers, %d accounts", config.socket, config.workers, accounts)
+            parent = Parent(config, in_force, signalled, alarm, control, metrics)
             parent.keep_workers()
     finally:
         take_away(config.socket, inode)
@@ -102,7 +102,7 @@ class Parent:
     """Keeps the workers alive, hands them policies, and sees them off."""
 
     config: Config
-    policy: Policy
+    in_force: InForce
     signalled: socket.socket
     alarm: socket.socket
     """The other end of ``signalled``."""
@@ -125,7 +125,7 @@ class Parent:
         while True:
             ready = [key.fileobj for key, _ in self.selector.select(self._fill_up())]
             if self.control.listener in ready:
-                self.control.answer(self.reload)
+                self.control.answer(self.reload, self.in_force.digest)
             if self.signalled in ready and self._take_signals():
                 return
 
@@ -144,7 +144,7 @@ class Parent:
     def reload(self) -> Answer:
         """Read the policy anew and put it into force if it is sound; say so in the log, and return what was found."""
         try:
-            policy = load_directory(self.config.policy)
+            new = read_policy(self.config.policy)
             problems = []
         except PolicyError as error:
             problems = [str(problem) for problem in error.problems]
@@ -155,11 +155,12 @@ class Parent:
         if problems:
             log.error("reload refused, the old policy stays: %d problems, the first: %s", len(problems), problems[0])
             return Answer(problems=problems)
-        return self._take_over(policy)
+        return self._take_over(new)
 
-    def _take_over(self, policy: Policy) -> Answer:
+    def _take_over(self, new: InForce) -> Answer:
         """Put a sound policy into force, in every worker that lives and in those to come."""
-        self.policy = policy
+        self.in_force = new
+        policy = new.policy
         taken = hand_over(policy, [one.channel for one in self.workers.values()], HAND_OVER_SECONDS)
         for pid, one in self.workers.items():
             if one.channel not in taken:
@@ -233,7 +234,7 @@ class Parent:
             one.close()
         if self.metrics:
             scrape.answer(self.metrics, self.board)
-        worker.serve(self.config, self.policy, theirs, self.board.row(row))
+        worker.serve(self.config, self.in_force.policy, theirs, self.board.row(row))
 
     def _bury(self) -> None:
         ended = self._reap()

@@ -91,6 +91,11 @@ class Host:
         """Do what a postmaster does who copies a command."""
         self.run("sh", "-ec", command)
 
+    def write_policy(self, text: str) -> None:
+        """Put another policy into force."""
+        self.policy.write_text(text)
+        self.shell("franking reload")
+
     def findings(self, now: Callable[[], float] = time.time) -> dict[str, list[Finding]]:
         """Return what there is, by check."""
         os.utime(self.postfix / "main.cf", (0, 0))
@@ -263,7 +268,9 @@ def host(sound: Host) -> Iterator[Host]:
         for path in [sound.directory / part, *(sound.directory / part).rglob("*")]
         if path.is_file()
     }
+    policies = sorted((sound.directory / "policy").glob("*.yaml"))
     yield sound
+    changed = [path for path in policies if path.read_bytes() != files[path]]
     for part in ("postfix", "policy", "dovecot"):
         for path in (sound.directory / part).rglob("*"):
             if path.is_file() and path not in files:
@@ -271,6 +278,8 @@ def host(sound: Host) -> Iterator[Host]:
     for path, data in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    if changed:
+        sound.shell("franking reload")
 
 
 @pytest.fixture(scope="module")

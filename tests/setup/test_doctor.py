@@ -345,7 +345,7 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
     "size above that of mailboxes": (
         "size_limit",
         Severity.WARNING,
-        lambda host: host.policy.write_text(host.policy.read_text().replace("1000000", "90000000")),
+        lambda host: host.write_policy(host.policy.read_text().replace("1000000", "90000000")),
     ),
     "recipients": (
         "recipient_limit",
@@ -584,12 +584,33 @@ def test_problems_of_configuration_and_policy_are_told_with_their_places(host: H
 def test_warnings_of_a_policy_are_told(host: Host) -> None:
     """They are what it was hardly meant to say."""
     before = host.policy.read_text()
-    host.policy.write_text(before + "    checks: {from_domain: report}\n")
+    host.write_policy(before + "    checks: {from_domain: report}\n")
     found = host.findings()
-    host.policy.write_text(before)
+    host.write_policy(before)
 
     assert [finding.severity for finding in found["policy_warning"]][:1] == [Severity.WARNING]
     assert host.findings() == {}
+
+
+def test_a_policy_that_was_edited_and_not_reloaded_is_told(host: Host) -> None:
+    """Customers meet the old one; a file more, or one less, is another policy too."""
+    before = host.policy.read_text()
+    host.policy.write_text(f"{before}# edited\n")
+    edited = host.findings()
+    ((finding,),) = edited.values()
+    host.shell(finding.command)
+    after = host.findings()
+    another = host.policy.with_name("other.yaml")
+    another.write_text("version: 1\naccounts: {other: {domains: [other.example], logins: {other: {}}}}\n")
+    added = host.findings()
+    another.unlink()
+
+    assert [*edited] == ["policy_not_in_force"]
+    assert {*added} == {"policy_not_in_force", "login_without_secret"}
+    assert finding.severity is Severity.WARNING
+    assert finding.command.startswith("franking check ")
+    assert " && franking reload " in finding.command
+    assert after == host.findings() == {}
 
 
 def test_logins_that_only_one_of_both_knows_are_told(host: Host) -> None:

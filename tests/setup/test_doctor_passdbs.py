@@ -44,7 +44,7 @@ def test_logins_that_dovecot_does_not_read_are_told(host: Host, left: str, name:
     """Once for a file, and not again for each login; the command includes the package's example."""
     file = host.tokens.with_name(f"franking.{name}")
     passwords = host.tokens.with_name("franking.passwords")
-    host.policy.write_text(host.policy.read_text().replace("logins: {", "logins: {jane: {}, "))
+    host.write_policy(host.policy.read_text().replace("logins: {", "logins: {jane: {}, "))
     passwords.write_text(LINE)
     passwords.chmod(0o640)
     host.shell(f"chgrp dovecot {passwords}")
@@ -102,7 +102,7 @@ def test_tokens_in_lower_case_are_told(host: Host, format_: str) -> None:
 def test_lower_case_without_tokens_is_no_finding(host: Host) -> None:
     """Names with capitals are the site's own affair."""
     host.tokens.write_text("")
-    host.policy.write_text(host.policy.read_text().replace("acme-app", "jane"))
+    host.write_policy(host.policy.read_text().replace("acme-app", "jane"))
     passwords = host.tokens.with_name("franking.passwords")
     passwords.write_text(LINE)
     passwords.chmod(0o640)

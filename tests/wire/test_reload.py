@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from franking.control import ask_what_is_in_force
+from franking.in_force import digest
 from halting import halt
 
 Eventually = Callable[[Callable[[], bool]], None]
@@ -396,3 +398,19 @@ def test_a_parent_killed_in_the_middle_of_a_hand_over_leaves_no_worker(running: 
         running.wait()
 
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_the_daemon_tells_what_is_in_force(running: Any) -> None:
+    """By the files as it read them: a broken policy, or one that nobody reloaded, changes nothing."""
+    control = Path(f"{running.socket}.control")
+    first = ask_what_is_in_force(control)
+    write(running, OTHER_DOMAIN)
+    edited = ask_what_is_in_force(control)
+    ask(running)
+    second = ask_what_is_in_force(control)
+    write(running, BROKEN)
+    ask(running)
+
+    assert first == edited != second
+    assert second == ask_what_is_in_force(control)
+    assert second == digest([("elsewhere/acme.yaml", OTHER_DOMAIN.encode())])

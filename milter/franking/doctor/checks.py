@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     policies.config_problem,
     policies.policy_problem,
     policies.policy_warning,
+    policies.policy_not_in_force,
     milter_list.no_endpoint,
     milter_list.milter_missing,
     milter_list.port_25,
