@@ -173,6 +173,13 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.ERROR,
         lambda host: host.postconf("-e", "non_smtpd_milters = $franking_milters, unix:opendkim/s"),
     ),
+    "local mail by the milters of smtpd": (
+        "judged_outside",
+        Severity.ERROR,
+        lambda host: host.postconf(
+            "-e", "smtpd_milters = $franking_milters, unix:opendkim/s", "non_smtpd_milters = $smtpd_milters"
+        ),
+    ),
     "back from a content filter": (
         "judged_outside",
         Severity.ERROR,

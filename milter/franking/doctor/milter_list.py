@@ -139,18 +139,29 @@ def _once(site: Site, service: Service, listed: tuple[Milter, ...]) -> list[Milt
 
 def judged_outside(site: Site) -> Iterator[Finding]:
     """Find mail judged that is not Franking's, or has been: of local programs, and from a content filter."""
-    others = words(site.postfix.raw("non_smtpd_milters"))
-    ours = [text for text in others if "franking" in text]
-    if ours:
-        rest = ", ".join(text for text in others if text not in ours)
-        text = "mail of this host's own programs is judged, which has no login and no client, and is refused"
-        yield error(text, site.postconf("-e", f"non_smtpd_milters = {rest}"))
+    yield from _local_mail(site)
     filtered = any(site.postfix.value("content_filter", service) for service in site.endpoints)
     for service in site.postfix.receiving:
         back = site.takes_back(service) or (filtered and _may_take_back(site, service))
         if back and site.asks_franking(service):
             command = site.option(service, "smtpd_milters", "")
             yield error("what the content filter gives back is judged a second time", command, service)
+
+
+def _local_mail(site: Site) -> Iterator[Finding]:
+    listed = site.expanded(site.postfix.raw("non_smtpd_milters"))
+    for cleanup in (one for one in site.postfix.services if (one.name, one.command) == ("cleanup", "cleanup")):
+        if any(_is_ours(site, cleanup, word) for word in listed):
+            rest = ", ".join(text for word in listed for text in _without_ours(site, cleanup, word))
+            text = "mail of this host's own programs is judged, which has no login and no client, and is refused"
+            yield error(text, site.postconf("-e", f"non_smtpd_milters = {rest}"))
+
+
+def _without_ours(site: Site, service: Service, word: Word) -> list[str]:
+    """Return a word if Franking is not in it, else what is beside Franking."""
+    if not _is_ours(site, service, word):
+        return [word.text]
+    return [one.text for one in word.milters if not site.is_franking(one, service)]
 
 
 def _may_take_back(site: Site, service: Service) -> bool:

@@ -150,10 +150,13 @@ class Site:
         """Return the words of a service's list of milters as written; none where milters are switched off."""
         if "no_milters" in words(self.postfix.value("receive_override_options", service)):
             return ()
-        return tuple(self._word(text) for text in words(self.postfix.raw("smtpd_milters", service)))
+        return self.expanded(self.postfix.raw("smtpd_milters", service))
 
-    def _word(self, text: str) -> Word:
-        return Word(text, milters(self.postfix.value(name) if (name := named(text)) else text))
+    def expanded(self, listed: str) -> tuple[Word, ...]:
+        """Return the words of any list of milters, each with the milters that it stands for."""
+        return tuple(
+            Word(text, milters(self.postfix.value(name) if (name := named(text)) else text)) for text in words(listed)
+        )
 
     def is_franking(self, milter: Milter, service: Service) -> bool:
         """Tell a milter that is Franking: by its socket, by its name, or because `$franking_milters` says so."""
