@@ -330,6 +330,21 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
             host.postconf("-e", "smtpd_client_restrictions = permit_mynetworks, reject_rbl_client bl.example"),
         ),
     ),
+    "relaying for own domains alone": (
+        "clients_refused",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-PX", "submission/inet/smtpd_relay_restrictions"),
+            host.postconf("-e", "smtpd_relay_restrictions = permit_mynetworks, defer_unauth_destination"),
+        ),
+    ),
+    "recipients of own domains alone": (
+        "clients_refused",
+        Severity.ERROR,
+        lambda host: host.postconf(
+            "-P", "submission/inet/smtpd_recipient_restrictions=reject_non_fqdn_recipient,reject_unauth_destination"
+        ),
+    ),
     "own programs alone": (
         "loopback_only",
         Severity.NOTE,
@@ -662,6 +677,22 @@ def test_block_lists_behind_logins_are_no_finding(host: Host) -> None:
     """Who has logged in is through before them."""
     host.postconf("-PX", "submission/inet/smtpd_client_restrictions")
     host.postconf("-e", "smtpd_client_restrictions = permit_sasl_authenticated, reject_rbl_client bl.example")
+
+    assert host.findings() == {}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "check_sasl_access,inline:{acme-app=OK},reject",
+        "permit_sasl_authenticated,reject",
+        "reject_unknown_recipient_domain",
+        "warn_if_reject,reject_unauth_destination",
+    ],
+)
+def test_restrictions_of_an_endpoint_s_own_that_may_admit_are_no_finding(host: Host, listed: str) -> None:
+    """Only what refuses each client, whoever it is, is surely not meant."""
+    host.postconf("-P", f"submission/inet/smtpd_recipient_restrictions={listed}")
 
     assert host.findings() == {}
 

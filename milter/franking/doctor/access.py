@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from franking.doctor.finding import Finding, error, note, warning
 from franking.doctor.site import Site
-from franking.milters import words
+from franking.milters import compact, words
 from franking.postconf import Service
 
 LOGIN_PORTS = {465, 587}
@@ -15,12 +15,20 @@ WRAPPED_PORT = 465
 
 STARTTLS_PORT = 587
 
+AGAINST_ALL = {"reject", "defer", "reject_unauth_destination", "defer_unauth_destination"}
+"""Those that look neither at who the client is, nor whether it has logged in."""
+
 AGAINST_STRANGERS = {
-    *("reject", "defer", "reject_unauth_destination", "defer_unauth_destination"),
+    *AGAINST_ALL,
     *("reject_rbl_client", "reject_rhsbl_client", "reject_rhsbl_reverse_client"),
     *("reject_unknown_client_hostname", "reject_unknown_reverse_client_hostname", "reject_unknown_client"),
 }
 """Restrictions that look at what a client is, or where its mail goes, and not at its login."""
+
+MAY_ADMIT = ("check_", "permit_tls_", "warn_if_reject", "{")
+"""How others begin that may admit a client, each by a list of its own, or keep one of the above from refusing."""
+
+STAGES = ("client", "helo", "sender", "relay", "recipient")
 
 ADMITS = {"permit", "permit_sasl_authenticated"}
 """Restrictions after which no other matters to a client that has logged in."""
@@ -86,6 +94,31 @@ def _refusal(restrictions: list[str]) -> str:
     decisive = (one for one in restrictions if one in ADMITS or one in AGAINST_STRANGERS)
     first = next(decisive, "")
     return "" if first in ADMITS else first
+
+
+def clients_refused(site: Site) -> Iterator[Finding]:
+    """Find restrictions for an endpoint's relaying, or of its own, that let no client with a login send anywhere."""
+    for service in filter(site.has_logins, site.endpoints):
+        for stage in STAGES:
+            name = f"smtpd_{stage}_restrictions"
+            listed = words(site.postfix.value(name, service))
+            if stage != "relay" and name not in service.written:
+                continue  # `restrictions_inherited` judges those
+            if refusal := _certain_refusal(site, listed):
+                text = f"`{refusal}` of {name} refuses clients that have logged in"
+                wanted = ",".join(("permit_sasl_authenticated", *map(compact, listed)))
+                yield error(text, site.option(service, name, wanted), service)
+
+
+def _certain_refusal(site: Site, restrictions: list[str]) -> str:
+    """Return the restriction that ends all, empty if there is none, or if one before it may admit a client."""
+    classes = words(site.postfix.value("smtpd_restriction_classes"))
+    for one in restrictions:
+        if one in ADMITS or one in classes or one.startswith(MAY_ADMIT):
+            return ""
+        if one in AGAINST_ALL:
+            return one
+    return ""
 
 
 def loopback_only(site: Site) -> Iterator[Finding]:

@@ -55,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
     access.no_plain_login,
     access.wrapper_off,
     access.relay_open,
+    access.clients_refused,
     access.restrictions_inherited,
     access.loopback_only,
     access.interfaces_loopback,
