@@ -7,7 +7,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,15 @@ class Host:
         where = ("--config-dir", str(self.postfix), "--dovecot", str(self.dovecot))
         argv = [sys.executable, "-m", "franking", "doctor", *where, *arguments]
         return subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False)
+
+    @contextmanager
+    def postfix_up(self) -> Iterator[None]:
+        """Hold the lock that master(8) holds while it lives, whose ports these are not."""
+        lock = self.queue / "pid" / "master.pid"
+        lock.parent.mkdir(exist_ok=True)
+        with lock.open("w") as file:
+            flock(file, LOCK_EX)
+            yield
 
     def daemon(self) -> "subprocess.Popen[bytes]":
         """Start Franking and wait until it answers."""
@@ -251,7 +262,8 @@ def sound(pair: tuple[Path, Path]) -> Iterator[Host]:
     host = set_up(make(directory), pair)
     start_dovecot(host)
     services = [start_redis(directory / "redis"), host.daemon()]
-    yield host
+    with host.postfix_up():
+        yield host
     host.shell(f"doveadm -c {host.dovecot} stop")
     for service in reversed(services):
         service.terminate()

@@ -17,6 +17,9 @@ from stack.waiting import accepts
 
 from franking.doctor.checks import CHECKS
 from franking.doctor.finding import Severity
+from franking.doctor.reach import postfix_down
+from franking.doctor.site import Site
+from franking.postconf import Postfix
 
 Host = Any
 """What conftest.py makes; its classes cannot be imported."""
@@ -549,6 +552,18 @@ def test_a_daemon_that_is_not_there_is_told(host: Host) -> None:
         "daemon_down": ["systemctl restart franking"]
     }
     assert after == {}
+
+
+def test_a_postfix_that_does_not_run_is_told(sound: Host, tmp_path: Path) -> None:
+    """All of its files are there; nobody holds master's lock."""
+    site = Site(Postfix(sound.postfix), sound.directory / "config.yaml", sound.dovecot)
+    before = [*postfix_down(site)]
+    sound.postconf("-e", f"queue_directory = {tmp_path}")
+    (finding,) = postfix_down(Site(Postfix(sound.postfix), site.config_file, sound.dovecot))
+    sound.postconf("-e", f"queue_directory = {sound.queue}")
+
+    assert before == []
+    assert (finding.severity, finding.command) == (Severity.ERROR, "systemctl restart postfix")
 
 
 def test_redis_that_does_not_answer_is_told(host: Host) -> None:

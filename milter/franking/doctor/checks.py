@@ -41,6 +41,7 @@ CHECKS: tuple[Check, ...] = (
     milter_list.judged_outside,
     milter_list.default_action,
     milter_list.milter_on_tcp,
+    reach.postfix_down,
     reach.daemon_down,
     daemon_user.daemon_unreadable,
     reach.socket_elsewhere,

@@ -1,5 +1,7 @@
 """Whether Postfix reaches the daemon: the socket's path as smtpd sees it, permissions, and whether anybody listens."""
 
+import errno
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -41,6 +43,17 @@ def socket_closed(site: Site) -> Iterator[Finding]:
         else:
             text = f"user {owner.name} cannot enter `{barrier}`, so Postfix cannot reach the socket"
         yield error(text, owner.opening(barrier, site.config.socket))
+
+
+def postfix_down(site: Site) -> Iterator[Finding]:
+    """Find that Postfix does not run, so that nobody can submit mail."""
+    master = Path(site.postfix.value("daemon_directory")) / "master"
+    if os.geteuid():
+        raise PermissionError(errno.EPERM, "only root can ask", str(master))
+    # As `postfix status` does, which would write its answer into the log: is anybody holding the lock on master.pid?
+    asked = subprocess.run([master, "-c", site.postfix.directory, "-t"], capture_output=True, check=False)
+    if asked.returncode == 0:
+        yield error("Postfix does not run, so nobody can submit mail", "systemctl restart postfix")
 
 
 def daemon_down(site: Site) -> Iterator[Finding]:
