@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack.dovecot import fragments, head, version
+from stack.dovecot import head
 
 from franking.doctor.finding import Severity
 from franking.logins.reader import Reader
@@ -18,51 +18,60 @@ from servers import free_port
 Host = Any
 """What conftest.py makes; its classes cannot be imported."""
 
-QUEUE = "/var/spool/postfix"
-
 Restart = Callable[[str], None]
 
 
 @pytest.fixture
-def restarted(sound: Host, host: Host) -> Iterator[Restart]:
-    """Restart Dovecot with further settings; afterwards without them."""
+def restarted(sound: Host) -> Iterator[Restart]:
+    """Restart Dovecot with further settings; ask for it before `host`, whose files are back when it is restarted."""
     more = sound.dovecot.parent / "conf.d" / "98-test.conf"
 
     def restarted(settings: str) -> None:
         more.write_text(settings)
-        host.shell("systemctl restart dovecot")
+        sound.shell("systemctl restart dovecot")
 
     yield restarted
-    for file in (more, more.with_name("99-franking.conf")):
-        file.unlink(missing_ok=True)
     sound.shell("systemctl restart dovecot")
 
 
-def test_a_dovecot_that_listens_elsewhere_is_told(host: Host) -> None:
-    """The command copies the package's example, and puts this Postfix's queue directory into it."""
+def test_a_dovecot_that_listens_for_another_postfix_is_told(restarted: Restart, host: Host) -> None:
+    """The command gives it one listener more, and the other Postfix keeps its own."""
     own = host.dovecot.parent / "conf.d" / "90-franking.conf"
-    passdbs = "".join((fragments() / name).read_text() for name in ("tokens.conf", "passwords.conf"))
-    own.with_name("91-logins.conf").write_text(passdbs.replace("/etc/dovecot/", f"{host.tokens.parent}/"))
-    own.write_text((fragments() / "franking.conf").read_text())
-    (finding,) = host.findings()["no_listener"]
-    packaged = f"/usr/share/doc/franking/examples/dovecot/{version()}/franking.conf"
-    host.shell(finding.command.replace(packaged, str(fragments() / "franking.conf")))
+    own.write_text(own.read_text().replace(str(host.queue), str(host.directory / "other")))
+    (host.directory / "other" / "private").mkdir(parents=True)
+    restarted("")
+    ((finding,),) = host.findings().values()
+    host.shell(finding.command)
 
+    assert finding.text == f"Dovecot has no listener `{host.queue}/private/auth`, so no client can log in"
     assert finding.where == "submission/inet, submissions/inet"
-    assert QUEUE not in own.read_text()
+    assert finding.command.endswith(" && systemctl restart dovecot")
     assert host.findings() == {}
 
 
-def test_the_usual_queue_directory_needs_no_change_of_the_example(host: Host) -> None:
-    """Then a copy is all."""
-    for service in ("submission", "submissions"):
-        host.postconf("-P", f"{service}/inet/smtpd_sasl_path={QUEUE}/private/auth")
-    (finding,) = host.findings()["no_listener"]
+def test_a_listener_that_was_taken_away_is_told(restarted: Restart, host: Host) -> None:
+    """By mode 0."""
+    restarted(f"service auth {{\n  unix_listener {host.queue}/private/auth {{\n    mode = 0\n  }}\n}}\n")
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
 
-    assert finding.command == (
-        f"cp --backup=numbered /usr/share/doc/franking/examples/dovecot/{version()}/franking.conf "
-        f"{host.dovecot.parent}/conf.d/90-franking.conf"
-    )
+    assert [*found] == ["no_listener"]
+    assert host.findings() == {}
+
+
+@pytest.mark.parametrize("path", ["private/none", "{queue}/private/auth"])
+def test_an_endpoint_that_asks_elsewhere_is_told(host: Host, path: str) -> None:
+    """By a wrong name, or by the host's own in a chroot; the other endpoints need nothing."""
+    host.postconf("-P", f"submission/inet/smtpd_sasl_path={path.format(queue=host.queue)}")
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
+
+    assert [*found] == ["no_listener"]
+    assert finding.where == "submission/inet"
+    assert finding.command == f"postconf -c {host.postfix} -P submission/inet/smtpd_sasl_path=private/auth"
+    assert host.findings() == {}
 
 
 def test_a_dovecot_that_cannot_be_read_is_told(host: Host) -> None:

@@ -1,20 +1,16 @@
 """Whether Dovecot answers Postfix, with a mechanism by which clients can log in."""
 
-import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from franking.doctor.dovecot_change import EXAMPLES, with_settings
+from franking.doctor.dovecot_change import with_settings
 from franking.doctor.dovecot_conf import asks_dovecot, dovecot_of, fault, shown, socket_of
 from franking.doctor.finding import Finding, error
 from franking.doctor.mail_owner import MailOwner, mail_owner
 from franking.doctor.sasl import greeting_at, let_through
 from franking.doctor.site import DOVECOT, Site
 from franking.postconf import Service
-
-IN_EXAMPLES = "/var/spool/postfix/private/auth"
-"""The listener that they have."""
 
 EVERYBODY_S = {"PLAIN", "LOGIN"}
 """Mechanisms that every client knows, and the only ones for a token."""
@@ -28,17 +24,19 @@ def dovecot_unread(site: Site) -> Iterator[Finding]:
 
 def no_listener(site: Site) -> Iterator[Finding]:
     """Find where Postfix asks for logins, and nobody is configured to listen."""
-    if not (dovecot := dovecot_of(site)):
+    dovecot, owner = dovecot_of(site), mail_owner(site.postfix)
+    if not dovecot or not owner:
         return
     for service in site.endpoints:
         path = socket_of(site, service)
-        if path and path not in dovecot.listeners:
-            ours = shlex.quote(str(site.dovecot_file.parent / "conf.d" / "90-franking.conf"))
-            command = f"cp --backup=numbered {EXAMPLES}/{dovecot.version}/franking.conf {ours}"
-            if str(path) != IN_EXAMPLES:
-                there = re.sub(r"[|&\\]", r"\\\g<0>", str(path))
-                command += f" && sed -i {shlex.quote(f's|{IN_EXAMPLES}|{there}|')} {ours}"
-            yield error(f"Dovecot has no listener `{path}`, so no client can log in", command, service)
+        if not path or path in dovecot.listeners:
+            continue
+        there = sorted(one for one in dovecot.listeners if one.is_relative_to(site.postfix.queue))
+        if there:  # an endpoint that asks elsewhere is mended, and the others are not touched
+            command = site.setting("smtpd_sasl_path", str(there[0].relative_to(site.postfix.queue)), service)
+        else:
+            command = _with_listener(site, path, owner)
+        yield error(f"Dovecot has no listener `{path}`, so no client can log in", command, service)
 
 
 def dovecot_down(site: Site) -> Iterator[Finding]:

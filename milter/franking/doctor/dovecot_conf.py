@@ -19,6 +19,7 @@ class Dovecot:
     version: str
     """The version whose syntax it reads: `2.3`, `2.4`."""
     listeners: frozenset[Path]
+    """Where clients of its service `auth` are listened for."""
     passdbs: tuple[Path | None, ...]
     """Where logins come from, in the order in which they are asked: passwd-files, and None for all else: the system's
     users, a database. What tokens.conf has for all that begins like a token and is none lets nobody in, and is none."""
@@ -72,7 +73,9 @@ def asks_dovecot(site: Site, service: Service) -> bool:
 def socket_of(site: Site, service: Service) -> Path | None:
     """Return the socket at which a service asks Dovecot, None if it asks on TCP or not at all."""
     path = site.postfix.value("smtpd_sasl_path", service)
-    return site.postfix.queue / path if asks_dovecot(site, service) and not path.startswith("inet:") else None
+    if not asks_dovecot(site, service) or path.startswith("inet:"):
+        return None
+    return site.postfix.queue / (path.lstrip("/") if service.chroot else path)
 
 
 def _read(file: Path) -> Dovecot | str:
@@ -86,10 +89,19 @@ def _read(file: Path) -> Dovecot | str:
         return (done.stderr.strip().splitlines() or ["doveconf failed"])[-1]
     blocks = re.findall(r"^passdb[^{]*\{\n(.*?)^\}", done.stdout, re.MULTILINE | re.DOTALL)
     files = [_passwd_file(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
-    listeners = re.findall(r"^\s+unix_listener (/\S+) \{", done.stdout, re.MULTILINE)
     version = done.stdout.removeprefix("# ")[:3]
     formats = re.findall(r"^auth_username_format = (.*)$", done.stdout, re.MULTILINE)
-    return Dovecot(version, frozenset(map(Path, listeners)), tuple(files), "".join(formats), _reader(done.stdout))
+    return Dovecot(version, _listeners(done.stdout), tuple(files), "".join(formats), _reader(done.stdout))
+
+
+def _listeners(settings: str) -> frozenset[Path]:
+    """Return the sockets of the service `auth`; mode 0 takes one away."""
+    found = re.findall(r"^  unix_listener (/\S+) \{\n(.*?)^  \}", _service_auth(settings), re.MULTILINE | re.DOTALL)
+    return frozenset(Path(path) for path, block in found if not re.search(r"^ +mode = 0+$", block, re.MULTILINE))
+
+
+def _service_auth(settings: str) -> str:
+    return "".join(re.findall(r"^service auth \{\n(.*?)^\}", settings, re.MULTILINE | re.DOTALL))
 
 
 def _passwd_file(block: str) -> Path | None:
@@ -102,8 +114,7 @@ def _passwd_file(block: str) -> Path | None:
 
 def _reader(settings: str) -> Reader:
     """Return as whom the service `auth` runs."""
-    block = "".join(re.findall(r"^service auth \{\n(.*?)^\}", settings, re.MULTILINE | re.DOTALL))
-    own = dict(re.findall(r"^  (user|group|extra_groups) = ([^$\n]+)$", block, re.MULTILINE))
+    own = dict(re.findall(r"^  (user|group|extra_groups) = ([^$\n]+)$", _service_auth(settings), re.MULTILINE))
     general = re.search(r"^default_internal_user = (\S+)$", settings, re.MULTILINE)
     user = own.get("user") or (general[1] if general else Reader().user)
     return Reader(user, own.get("group", ""), tuple(own.get("extra_groups", "").replace(",", " ").split()))
