@@ -658,12 +658,29 @@ def test_logins_that_only_one_of_both_knows_are_told(host: Host) -> None:
     for finding in (unknown, missing):
         host.shell(finding.command)
 
-    assert unknown.text == f"login `acme-old` in {host.tokens} is in no account of the policy"
+    assert unknown.text == (
+        f"login `acme-old` in {host.tokens} is in no account of the policy: "
+        "write `acme-old: {}` into `logins` of its account, or disable it"
+    )
     assert missing.text == "login `acme-app` of account acme is known to the policy, and not to Dovecot"
     assert host.findings() == {}
 
 
-def test_a_login_like_an_option_is_removed_by_its_command(host: Host) -> None:
+def test_a_login_that_was_just_made_is_told_with_its_account(host: Host) -> None:
+    """The line to write comes first: the command would end a secret that somebody was given a minute ago."""
+    host.shell("franking login add acme no --token")
+    found = host.findings()
+    (finding,) = found["unknown_login"]
+    place = f"{host.policy}:3:3"
+    host.write_policy(host.policy.read_text().replace("logins: {", 'logins: {"no": {}, '))
+
+    assert [*found] == ["unknown_login"]
+    assert finding.text.endswith(f': write `"no": {{}}` into `logins` of account acme ({place}), or disable it')
+    assert " login disable " in finding.command
+    assert host.findings() == {}
+
+
+def test_a_login_like_an_option_is_disabled_by_its_command(host: Host) -> None:
     """There may be one of another hand."""
     host.tokens.write_text(f"{host.tokens.read_text()}cd34:{{SHA256.HEX}}0a1b::::::user=-x\n")
     (finding,) = host.findings()["unknown_login"]

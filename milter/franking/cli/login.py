@@ -9,7 +9,6 @@ import fcntl
 import io
 import json
 import os
-import re
 import select
 import sys
 from collections.abc import Mapping
@@ -19,13 +18,12 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from franking import config
 from franking.cli.directory import with_directory
 from franking.config import Config
 from franking.directory import directory_of
 from franking.logins import logins
+from franking.logins.as_key import as_key
 from franking.logins.files import Files
 from franking.logins.lines import LoginError
 from franking.logins.listing import Row, rows
@@ -181,7 +179,7 @@ def _to_do(policy: Policy, account: Account, options: argparse.Namespace, barrie
         place = policy.places[options.name]
         read = "" if str(place).startswith("ldap:") else UNLESS_READ
         return [f"the policy has it ({place}){'' if barrier else f': it can be used{read}'}"]
-    login = f"{_scalar(options.name)}: {{{f'stream: {options.stream}' if options.stream else ''}}}"
+    login = f"{as_key(options.name)}: {{{f'stream: {options.stream}' if options.stream else ''}}}"
     if str(account.place).startswith("ldap:"):
         return [f"to do: account {account.name} is in LDAP ({account.place}): write the login there"]
     if view:
@@ -199,12 +197,6 @@ def _to_do(policy: Policy, account: Account, options: argparse.Namespace, barrie
 
 UNLESS_READ = ", after `franking reload` if the daemon has not read that yet"
 """Which policy is in force, only the daemon knows."""
-
-
-def _scalar(name: str) -> str:
-    """Return a name as YAML has it, in quotes where it could be read as something else."""
-    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]*", name) and yaml.safe_load(name) == name
-    return name if plain else json.dumps(name)
 
 
 def run_list(options: argparse.Namespace) -> int:

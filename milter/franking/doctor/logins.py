@@ -13,7 +13,8 @@ from franking.doctor.dovecot_conf import Dovecot, dovecot_of, shown
 from franking.doctor.finding import Finding, error, note, warning
 from franking.doctor.site import Site
 from franking.ledger import Unavailable
-from franking.logins.lines import parse
+from franking.logins.as_key import as_key
+from franking.logins.lines import Line, parse
 from franking_policy.model import Policy
 from franking_policy.shown import visible
 from franking_policy.source import PolicyError
@@ -23,16 +24,27 @@ def unknown_login(site: Site) -> Iterator[Finding]:
     """Find logins that Dovecot lets in and the policy refuses."""
     if not site.config or not site.policy:
         return
-    strangers = [(file, name) for file, names in _logins(site) for name in names if name not in site.policy.logins]
+    strangers = [(file, line) for file, lines in _logins(site) for line in lines if _is_stranger(site.policy, line)]
     try:
-        known = _in_directory(site.config.ldap, site.policy, [name for _, name in strangers])
+        known = _in_directory(site.config.ldap, site.policy, [line.login for _, line in strangers])
     except (Unavailable, PolicyError) as fault:
         yield from _untold(site, fault)
         return
-    for file, name in strangers:
-        if name not in known:
-            text = f"login `{visible(name)}` in {file} is in no account of the policy"
-            yield warning(text, _login(site, "remove", name))
+    for file, line in strangers:
+        if line.login not in known:
+            text = f"login `{visible(line.login)}` in {file} is in no account of the policy: {_missing(site, line)}"
+            yield warning(text, _login(site, "disable", line.login))
+
+
+def _is_stranger(policy: Policy, line: Line) -> bool:
+    return line.login not in policy.logins and not line.disabled
+
+
+def _missing(site: Site, line: Line) -> str:
+    """Return what is to be written for a login that was just made; the command is for one that nobody wants."""
+    account = site.policy.accounts.get(line.account) if site.policy else None
+    whose = f"account {account.name} ({account.place})" if account else "its account"
+    return f"write `{visible(as_key(line.login))}: {{}}` into `logins` of {whose}, or disable it"
 
 
 def _untold(site: Site, fault: Exception) -> Iterator[Finding]:
@@ -64,7 +76,9 @@ def login_without_secret(site: Site) -> Iterator[Finding]:
     dovecot = dovecot_of(site)
     if not site.policy or not dovecot or _has_others(site, dovecot) or not dovecot.passwd_files:
         return
-    known = {name for file in own_files(site) if file for name in logins_of(file)}  # read or not: `logins_not_read`
+    known = {
+        line.login for file in own_files(site) if file for line in logins_of(file)
+    }  # read or not: `logins_not_read`
     for name, account in site.policy.logins.items():
         if name not in known:
             text = f"login `{visible(name)}` of account {account.name} is known to the policy, and not to Dovecot"
@@ -88,25 +102,26 @@ def own_files(site: Site) -> set[Path | None]:
     return {site.config.tokens, site.config.passwords} if site.config else set()
 
 
-def _logins(site: Site) -> Iterator[tuple[Path, list[str]]]:
+def _logins(site: Site) -> Iterator[tuple[Path, list[Line]]]:
     dovecot = dovecot_of(site)
     for file in dovecot.passwd_files if dovecot else ():
         if file in own_files(site):
             yield file, logins_of(file)
 
 
-def logins_of(file: Path) -> list[str]:
+def logins_of(file: Path) -> list[Line]:
     """Return the logins of a passwd-file; none if it is not there."""
     with suppress(FileNotFoundError):
         return list(logins_in(file.read_text(encoding="utf-8", errors="surrogateescape")))
     return []
 
 
-def logins_in(text: str) -> Iterator[str]:
+def logins_in(text: str) -> Iterator[Line]:
     r"""Yield the logins of a passwd-file, once each.
 
-    >>> list(logins_in("ab12:{X}y:::::: user=acme-app\nplain:{X}z::::::\ncram-md5/plain:{X}z::::::\n"))
+    >>> lines = logins_in("ab12:{X}y:::::: user=acme-app\nplain:{X}z::::::\ncram-md5/plain:{X}z::::::\n")
+    >>> [line.login for line in lines]
     ['acme-app', 'plain']
     """
     lines = (parse(line) for line in text.splitlines())
-    yield from dict.fromkeys(line.login for line in lines if line)
+    yield from {line.login: line for line in lines if line}.values()
