@@ -277,6 +277,48 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.NOTE,
         lambda host: host.postconf("-PX", "submission/inet/cleanup_service_name"),
     ),
+    "client in Received, by a cleanup of the site's own": (
+        "client_in_received",
+        Severity.NOTE,
+        lambda host: (
+            (host.postfix / "own_checks").write_text("/^X-Own:/ IGNORE\n"),
+            host.postconf("-M", "own/unix=own unix n - y - 0 cleanup"),
+            host.postconf("-P", f"own/unix/header_checks=regexp:{host.postfix}/own_checks"),
+            host.postconf("-P", "submission/inet/cleanup_service_name=own"),
+        ),
+    ),
+    "no table for Received": (
+        "table_missing",
+        Severity.ERROR,
+        lambda host: (host.postfix / "franking_received").unlink(),
+    ),
+    "no table for streams": (
+        "table_missing",
+        Severity.ERROR,
+        lambda host: (
+            host.postconf("-e", f"milter_header_checks = regexp:{host.postfix}/franking_streams"),
+            host.postconf("-M", "broadcast/unix=broadcast unix - - y - - smtp"),
+        ),
+    ),
+    "a table that was not made": (
+        "table_missing",
+        Severity.ERROR,
+        lambda host: (
+            (host.postfix / "own_checks").write_text("x IGNORE\n"),
+            host.postconf("-e", f"milter_header_checks = hash:{host.postfix}/own_checks"),
+        ),
+    ),
+    "no way out for a stream": (
+        "transport_missing",
+        Severity.ERROR,
+        lambda host: (
+            (host.postfix / "own_streams").write_text(
+                "# /^X/ FILTER none:\n/^X-Franking-Stream: news; / filter newsletter:[relay.example]:587\n"
+                "/^X-Franking-Stream: / FILTER smtp:\n"
+            ),
+            host.postconf("-e", f"milter_header_checks = regexp:{host.postfix}/own_streams"),
+        ),
+    ),
     "plaintext AUTH": (
         "plaintext_auth",
         Severity.ERROR,

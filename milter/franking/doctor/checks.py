@@ -17,6 +17,7 @@ from franking.doctor import (
     policies,
     reach,
     store,
+    tables,
     transport,
 )
 from franking.doctor.finding import Finding, warning
@@ -51,7 +52,9 @@ CHECKS: tuple[Check, ...] = (
     headers.prepended_fields,
     headers.bare_newline,
     headers.nul,
-    headers.client_in_received,
+    tables.client_in_received,
+    tables.table_missing,
+    tables.transport_missing,
     access.logins_off,
     access.no_plain_login,
     access.wrapper_off,

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 
-from franking.doctor.finding import Finding, error, note, warning
+from franking.doctor.finding import Finding, error, warning
 from franking.doctor.site import Site
 from franking.postconf import Service
 from franking.setup.keep import rejects_nul
 
 RIGHT_EDITS = (3, 7, 11)
 """Before this version, edits of header fields miss where a policy service has put one in front (PREPEND)."""
-
-CLEANUP = "franking-cleanup"
-"""The service that `franking setup postfix` makes for it."""
 
 STAGES = ("client", "helo", "sender", "relay", "recipient", "data", "end_of_data")
 """Of smtpd_*_restrictions."""
@@ -45,17 +42,6 @@ def prepended_fields(site: Site) -> Iterator[Finding]:
 
 def _restrictions(site: Site, service: Service, stage: str) -> str:
     return site.postfix.value(f"smtpd_{stage}_restrictions", service)
-
-
-def client_in_received(site: Site) -> Iterator[Finding]:
-    """Find where the address of an application's host goes to every recipient."""
-    cleanups = {one.name: one for one in site.postfix.services if one.command == "cleanup"}
-    for service in site.endpoints:
-        cleanup = cleanups.get(site.postfix.value("cleanup_service_name", service))
-        if not site.postfix.value("header_checks", cleanup):
-            own = site.option(service, "cleanup_service_name", CLEANUP)
-            command = own if CLEANUP in cleanups else site.setup()
-            yield note("the Received field tells recipients the client's address", command, service)
 
 
 def bare_newline(site: Site) -> Iterator[Finding]:

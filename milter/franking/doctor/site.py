@@ -183,6 +183,10 @@ class Site:
         """Return a postconf command on this configuration."""
         return shlex.join(["postconf", *self._directory("-c"), *arguments])
 
+    def postmap(self, table: str) -> str:
+        """Return the command that makes a table."""
+        return shlex.join(["postmap", *self._directory("-c"), table])
+
     def setup(self, *arguments: str) -> str:
         """Return a command that sets Postfix up."""
         return shlex.join(["franking", "setup", "postfix", *self._directory("--config-dir"), *arguments])
