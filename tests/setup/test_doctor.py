@@ -3,23 +3,15 @@
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stack.dovecot import version
-from stack.waiting import accepts
 
 from franking.doctor.checks import CHECKS
 from franking.doctor.finding import Severity
-from franking.doctor.reach import postfix_down
-from franking.doctor.site import Site
-from franking.postconf import Postfix
 
 Host = Any
 """What conftest.py makes; its classes cannot be imported."""
@@ -484,52 +476,6 @@ def test_a_postfix_that_was_never_set_up_is_told_all_of_it(host: Host, pair: tup
     assert host.findings() == {}
 
 
-def test_a_certificate_that_is_gone_is_told(host: Host, pair: tuple[Path, Path]) -> None:
-    """Postfix starts all the same, and offers no STARTTLS."""
-    host.postconf("-e", "smtpd_tls_cert_file = /nowhere/cert.pem")
-    (finding,) = host.findings()["no_certificate"]
-    cert, key = map(str, pair)
-    host.shell(finding.command.replace("--cert FILE --key FILE", f"--cert {cert} --key {key} --yes"))
-
-    assert finding.text == (
-        f"the certificate `/nowhere/cert.pem` of {host.postfix}/main.cf does not exist: no client can log in"
-    )
-    assert host.findings() == {}
-
-
-def test_a_certificate_of_another_key_is_told(host: Host, pair: tuple[Path, Path]) -> None:
-    """Postfix starts then too, and answers STARTTLS with 454."""
-    other = host.directory / "other.key"
-    ask = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(other)]
-    subprocess.run(ask, check=True, capture_output=True)
-    host.postconf("-P", f"submission/inet/smtpd_tls_cert_file={pair[0]}", f"submission/inet/smtpd_tls_key_file={other}")
-    (finding,) = host.findings()["no_certificate"]
-    host.shell(finding.command)
-
-    assert finding.where == "submission/inet"
-    assert finding.text.endswith("are no certificate and its private key: KEY_VALUES_MISMATCH: no client can log in")
-    assert host.findings() == {}
-
-
-def test_a_certificate_on_an_elliptic_curve_is_one(host: Host, pair: tuple[Path, Path]) -> None:
-    """It has parameters of its own."""
-    host.postconf("-X", "smtpd_tls_cert_file", "smtpd_tls_key_file")
-    host.postconf("-e", f"smtpd_tls_eccert_file = {pair[0]}", f"smtpd_tls_eckey_file = {pair[1]}")
-
-    assert host.findings() == {}
-
-
-def test_debian_s_certificate_is_a_note(host: Host, pair: tuple[Path, Path]) -> None:
-    """Notes alone are no failure."""
-    snakeoil = host.postfix / "ssl-cert-snakeoil.pem"
-    shutil.copy(pair[0], snakeoil)
-    host.postconf("-e", f"smtpd_tls_cert_file = {snakeoil}")
-    done = host.doctor()
-
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 note")
-    assert [finding.severity for finding in host.findings()["no_certificate"]] == [Severity.NOTE]
-
-
 def test_an_old_postfix_with_a_policy_service_is_told(host: Host) -> None:
     """Without one, its age does not matter here."""
     host.postconf("-e", "mail_version = 3.7.10")
@@ -575,50 +521,6 @@ def test_permissions_that_keep_postfix_out_are_told(host: Host, part: str) -> No
     assert after == {}
 
 
-def test_a_daemon_that_is_not_there_is_told(host: Host) -> None:
-    """Its command needs systemd; here another daemon is started."""
-    config = host.directory / "config.yaml"
-    before = config.read_text()
-    config.write_text(before.replace("milter.sock", "later.sock"))
-    host.postconf("-e", "franking_milters = { unix:franking/later.sock, default_action=tempfail }")
-    found = host.findings()
-    argv = [sys.executable, "-m", "franking", "milter"]
-    with subprocess.Popen(argv, env=host.environment) as daemon:
-        deadline = time.monotonic() + 60
-        while not accepts(host.queue / "franking" / "later.sock.control") and time.monotonic() < deadline:
-            time.sleep(0.05)
-        after = host.findings()
-        daemon.terminate()
-
-    assert {check: [one.command for one in findings] for check, findings in found.items()} == {
-        "daemon_down": ["systemctl restart franking"]
-    }
-    assert after == {}
-
-
-def test_a_postfix_that_does_not_run_is_told(sound: Host, tmp_path: Path) -> None:
-    """All of its files are there; nobody holds master's lock."""
-    site = Site(Postfix(sound.postfix), sound.directory / "config.yaml", sound.dovecot)
-    before = [*postfix_down(site)]
-    sound.postconf("-e", f"queue_directory = {tmp_path}")
-    (finding,) = postfix_down(Site(Postfix(sound.postfix), site.config_file, sound.dovecot))
-    sound.postconf("-e", f"queue_directory = {sound.queue}")
-
-    assert before == []
-    assert (finding.severity, finding.command) == (Severity.ERROR, "systemctl restart postfix")
-
-
-def test_redis_that_does_not_answer_is_told(host: Host) -> None:
-    """Once, not by every check that would ask it."""
-    config = host.directory / "config.yaml"
-    config.write_text(config.read_text().replace("redis.sock", "none.sock"))
-    found = host.findings()
-
-    assert {check: [one.command for one in findings] for check, findings in found.items()} == {
-        "redis_away": ["systemctl restart redis-server"]
-    }
-
-
 @pytest.mark.parametrize(
     ("check", "provoke"),
     [
@@ -648,105 +550,6 @@ def test_a_clock_that_is_off_is_told(host: Host) -> None:
     assert host.findings(lambda: time.time() + 1) == {}
 
 
-def test_problems_of_configuration_and_policy_are_told_with_their_places(host: Host) -> None:
-    """As `franking check` tells them."""
-    host.policy.write_text("version: 1\naccounts: {acme: {domain: [acme.example]}}\n")
-    policy = host.findings()["policy_problem"]
-    (host.directory / "config.yaml").write_text("policy: policy\nworker: 1\n")
-    config = host.findings()["config_problem"]
-
-    assert "acme.yaml:2:" in policy[0].text
-    assert "config.yaml:2:1: " in config[0].text
-    assert config[0].command == f"franking check --config {host.directory}/config.yaml"
-
-
-def test_warnings_of_a_policy_are_told(host: Host) -> None:
-    """They are what it was hardly meant to say."""
-    before = host.policy.read_text()
-    host.write_policy(before + "    checks: {from_domain: report}\n")
-    found = host.findings()
-    host.write_policy(before)
-
-    assert [finding.severity for finding in found["policy_warning"]][:1] == [Severity.WARNING]
-    assert host.findings() == {}
-
-
-def test_a_policy_that_was_edited_and_not_reloaded_is_told(host: Host) -> None:
-    """Customers meet the old one; a file more, or one less, is another policy too."""
-    before = host.policy.read_text()
-    host.policy.write_text(f"{before}# edited\n")
-    edited = host.findings()
-    ((finding,),) = edited.values()
-    host.shell(finding.command)
-    after = host.findings()
-    another = host.policy.with_name("other.yaml")
-    another.write_text("version: 1\naccounts: {other: {domains: [other.example], logins: {other: {}}}}\n")
-    added = host.findings()
-    another.unlink()
-
-    assert [*edited] == ["policy_not_in_force"]
-    assert {*added} == {"policy_not_in_force", "login_without_secret"}
-    assert finding.severity is Severity.WARNING
-    assert finding.command.startswith("franking check ")
-    assert " && franking reload " in finding.command
-    assert after == host.findings() == {}
-
-
-def test_logins_that_only_one_of_both_knows_are_told(host: Host) -> None:
-    """Dovecot lets one in whose mail is refused; the policy waits for one who cannot get in."""
-    host.tokens.write_text(host.tokens.read_text().replace("acme-app", "acme-old"))
-    found = host.findings()
-    (unknown,), (missing,) = found["unknown_login"], found["login_without_secret"]
-    for finding in (unknown, missing):
-        host.shell(finding.command)
-
-    assert unknown.text == (
-        f"login `acme-old` in {host.tokens} is in no account of the policy: "
-        "write `acme-old: {}` into `logins` of its account, or disable it"
-    )
-    assert missing.text == "login `acme-app` of account acme is known to the policy, and not to Dovecot"
-    assert host.findings() == {}
-
-
-def test_a_login_that_was_just_made_is_told_with_its_account(host: Host) -> None:
-    """The line to write comes first: the command would end a secret that somebody was given a minute ago."""
-    host.shell("franking login add acme no --token")
-    found = host.findings()
-    (finding,) = found["unknown_login"]
-    place = f"{host.policy}:3:3"
-    host.write_policy(host.policy.read_text().replace("logins: {", 'logins: {"no": {}, '))
-
-    assert [*found] == ["unknown_login"]
-    assert finding.text.endswith(f': write `"no": {{}}` into `logins` of account acme ({place}), or disable it')
-    assert " login disable " in finding.command
-    assert host.findings() == {}
-
-
-def test_a_login_like_an_option_is_disabled_by_its_command(host: Host) -> None:
-    """There may be one of another hand."""
-    host.tokens.write_text(f"{host.tokens.read_text()}cd34:{{SHA256.HEX}}0a1b::::::user=-x\n")
-    (finding,) = host.findings()["unknown_login"]
-    host.shell(finding.command)
-
-    assert finding.command.endswith(" -- -x")
-    assert host.findings() == {}
-
-
-def test_a_directory_that_is_away_is_told_once(host: Host) -> None:
-    """Not by every check that would ask it; with no login to ask for, too."""
-    config = host.directory / "config.yaml"
-    ldap = "{servers: ['ldaps://127.0.0.1:7'], base: 'dc=x'}"
-    config.write_text(f"{config.read_text()}directory: {{ldap: {ldap}}}\n")
-    without = host.findings()
-    host.tokens.write_text(host.tokens.read_text() + "cd34:{SHA256.HEX}0a1b::::::user=acme-old\n")
-    with_stranger = host.findings()
-
-    for found in (without, with_stranger):
-        assert {check: [one.command for one in findings] for check, findings in found.items()} == {
-            "directory_away": ["ldapsearch -x -H ldaps://127.0.0.1:7 -b dc=x -s base"]
-        }
-
-
 def test_block_lists_behind_logins_are_no_finding(host: Host) -> None:
     """Who has logged in is through before them."""
     host.postconf("-PX", "submission/inet/smtpd_client_restrictions")
@@ -769,27 +572,6 @@ def test_restrictions_of_an_endpoint_s_own_that_may_admit_are_no_finding(host: H
     host.postconf("-P", f"submission/inet/smtpd_recipient_restrictions={listed}")
 
     assert host.findings() == {}
-
-
-def test_a_comment_that_is_not_utf_8_is_passed_over(host: Host) -> None:
-    """Dovecot does not mind it either."""
-    host.tokens.write_bytes(b"# M\xfcller\n" + host.tokens.read_bytes())
-
-    assert host.findings() == {}
-
-
-def test_logins_of_other_files_are_a_note(host: Host) -> None:
-    """They are mailboxes, and no command may remove them."""
-    users = host.dovecot.with_name("users")
-    users.write_text("jane@old.example:{PLAIN}x::::::\njoe@old.example:{PLAIN}x::::::\n")
-    file = {"2.3": "args", "2.4": "passwd_file_path"}[version()]
-    passdb = f"passdb imap {{\n  driver = passwd-file\n  {file} = {users}\n}}\n"
-    (host.dovecot.parent / "conf.d" / "95-imap.conf").write_text(passdb)
-    found = host.findings()
-
-    assert {check: [one.severity for one in findings] for check, findings in found.items()} == {
-        "other_logins": [Severity.NOTE]
-    }
 
 
 def test_every_check_is_provoked_here() -> None:

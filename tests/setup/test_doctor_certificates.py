@@ -1,5 +1,7 @@
 """`franking doctor` looks at certificates as clients do, who know what time it is."""
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,3 +80,49 @@ def test_a_private_key_that_others_can_read_is_told(host: Host, pair: tuple[Path
     assert finding.severity is Severity.WARNING
     assert finding.text == f"others can read or write {pair[1]}, which holds a private key"
     assert host.findings() == {}
+
+
+def test_a_certificate_that_is_gone_is_told(host: Host, pair: tuple[Path, Path]) -> None:
+    """Postfix starts all the same, and offers no STARTTLS."""
+    host.postconf("-e", "smtpd_tls_cert_file = /nowhere/cert.pem")
+    (finding,) = host.findings()["no_certificate"]
+    cert, key = map(str, pair)
+    host.shell(finding.command.replace("--cert FILE --key FILE", f"--cert {cert} --key {key} --yes"))
+
+    assert finding.text == (
+        f"the certificate `/nowhere/cert.pem` of {host.postfix}/main.cf does not exist: no client can log in"
+    )
+    assert host.findings() == {}
+
+
+def test_a_certificate_of_another_key_is_told(host: Host, pair: tuple[Path, Path]) -> None:
+    """Postfix starts then too, and answers STARTTLS with 454."""
+    other = host.directory / "other.key"
+    ask = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(other)]
+    subprocess.run(ask, check=True, capture_output=True)
+    host.postconf("-P", f"submission/inet/smtpd_tls_cert_file={pair[0]}", f"submission/inet/smtpd_tls_key_file={other}")
+    (finding,) = host.findings()["no_certificate"]
+    host.shell(finding.command)
+
+    assert finding.where == "submission/inet"
+    assert finding.text.endswith("are no certificate and its private key: KEY_VALUES_MISMATCH: no client can log in")
+    assert host.findings() == {}
+
+
+def test_a_certificate_on_an_elliptic_curve_is_one(host: Host, pair: tuple[Path, Path]) -> None:
+    """It has parameters of its own."""
+    host.postconf("-X", "smtpd_tls_cert_file", "smtpd_tls_key_file")
+    host.postconf("-e", f"smtpd_tls_eccert_file = {pair[0]}", f"smtpd_tls_eckey_file = {pair[1]}")
+
+    assert host.findings() == {}
+
+
+def test_debian_s_certificate_is_a_note(host: Host, pair: tuple[Path, Path]) -> None:
+    """Notes alone are no failure."""
+    snakeoil = host.postfix / "ssl-cert-snakeoil.pem"
+    shutil.copy(pair[0], snakeoil)
+    host.postconf("-e", f"smtpd_tls_cert_file = {snakeoil}")
+    done = host.doctor()
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 note")
+    assert [finding.severity for finding in host.findings()["no_certificate"]] == [Severity.NOTE]
