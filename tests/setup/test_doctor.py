@@ -354,6 +354,13 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.ERROR,
         lambda host: (host.postconf("-P", "submissions/inet/smtpd_tls_wrappermode=no"),),
     ),
+    "streams of an endpoint that is not there": (
+        "unknown_endpoint",
+        Severity.WARNING,
+        lambda host: host.write_policy(
+            f"{host.policy.read_text()}    streams: {{news: {{type: broadcast, endpoints: [broadcasts]}}}}\n"
+        ),
+    ),
     "everybody in": (
         "relay_open",
         Severity.WARNING,

@@ -50,3 +50,16 @@ def test_a_policy_that_was_edited_and_not_reloaded_is_told(host: Host) -> None:
     assert finding.command.startswith("franking check ")
     assert " && franking reload " in finding.command
     assert after == host.findings() == {}
+
+
+def test_an_endpoint_that_is_none_of_ours_is_told_with_those_that_there_are(host: Host) -> None:
+    """A typing error; the command shows where it is."""
+    host.write_policy(f"{host.policy.read_text()}    streams: {{news: {{type: broadcast, endpoints: [submision]}}}}\n")
+    found = host.findings()
+    (finding,) = found["unknown_endpoint"]
+    shown = host.run("sh", "-ec", finding.command).stdout
+
+    assert finding.text.endswith(
+        "endpoint `submision`, and no service has that milter_macro_daemon_name: there are `submission`, `submissions`"
+    )
+    assert shown.startswith(f"{host.policy}:")

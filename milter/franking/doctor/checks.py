@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     policies.policy_problem,
     policies.policy_warning,
     policies.policy_not_in_force,
+    policies.unknown_endpoint,
     milter_list.no_endpoint,
     milter_list.milter_missing,
     milter_list.port_25,

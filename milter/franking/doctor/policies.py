@@ -12,8 +12,13 @@ from franking.control import ask_what_is_in_force
 from franking.doctor.finding import Finding, error, warning
 from franking.doctor.site import Site
 from franking.in_force import digest
+from franking.setup import fragments
 from franking_policy.load import read_directory
+from franking_policy.shown import visible
 from franking_policy.source import Problem
+
+ENDPOINT = "milter_macro_daemon_name"
+"""The option of a service by which a policy knows it."""
 
 
 def config_problem(site: Site) -> Iterator[Finding]:
@@ -50,6 +55,23 @@ def policy_not_in_force(site: Site) -> Iterator[Finding]:
 def _reload(site: Site) -> str:
     config = [] if site.config_file == DEFAULT_FILE else ["--config", str(site.config_file)]
     return " && ".join(shlex.join(["franking", command, *config]) for command in ("check", "reload"))
+
+
+def unknown_endpoint(site: Site) -> Iterator[Finding]:
+    """Find endpoints of streams that no service is, so that nothing goes by them."""
+    there = {site.postfix.value(ENDPOINT, one) for one in site.endpoints}
+    for name in sorted({one for account in site.accounts for one in account.endpoints} - there):
+        known = ", ".join(f"`{one}`" for one in sorted(there)) or "none"
+        text = f"the policy has a stream for endpoint `{visible(name)}`, and no service has that {ENDPOINT}"
+        yield warning(f"{text}: there are {known}", _where_it_may_be(site, name))
+
+
+def _where_it_may_be(site: Site, name: str) -> str:
+    """Return the command that makes an endpoint of ours; of others, the one that shows where the policy names it."""
+    for fragment in fragments.names():
+        if name in [one.options.get(ENDPOINT) for one in fragments.fragment(fragment).services]:
+            return site.setup("--with", fragment)
+    return shlex.join(["grep", "-rnF", "--", name, str(site.config.policy if site.config else "")])
 
 
 def _errors(site: Site, problems: tuple[Problem, ...]) -> Iterator[Finding]:
