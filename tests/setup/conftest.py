@@ -153,6 +153,7 @@ case "$*" in
 'reload dovecot') exec doveadm -c {dovecot} reload ;;
 'restart postfix') exit ;;
 'is-failed --quiet franking') exec test -e {run}/franking-failed ;;
+'is-active --quiet redis-server') exec test -e {run}/redis-active ;;
 *) exit 2 ;;
 esac
 doveadm -c {dovecot} stop 2>/dev/null || true

@@ -354,6 +354,19 @@ PROVOKED: dict[str, tuple[str, Severity, Provoke]] = {
         Severity.ERROR,
         lambda host: (host.postconf("-P", "submissions/inet/smtpd_tls_wrappermode=no"),),
     ),
+    "no TLS from the first octet at a port of streams": (
+        "wrapper_off",
+        Severity.ERROR,
+        lambda host: (
+            host.shell(f"franking setup postfix --config-dir {host.postfix} --with streams --yes"),
+            host.postconf("-P", "2465/inet/smtpd_tls_wrappermode=no"),
+        ),
+    ),
+    "TLS from the first octet where clients wait for a greeting": (
+        "wrapper_on",
+        Severity.ERROR,
+        lambda host: (host.postconf("-P", "submission/inet/smtpd_tls_wrappermode=yes"),),
+    ),
     "streams of an endpoint that is not there": (
         "unknown_endpoint",
         Severity.WARNING,

@@ -1,5 +1,7 @@
 """`franking doctor` asks who should answer, each once: Postfix, the daemon, Redis and LDAP."""
 
+import json
+import socket
 import subprocess
 import sys
 import time
@@ -61,6 +63,20 @@ def test_redis_that_does_not_answer_is_told(host: Host) -> None:
     }
 
 
+def test_where_a_redis_runs_its_setting_is_shown(host: Host) -> None:
+    """It is that which is wrong, and not Redis."""
+    config = host.directory / "config.yaml"
+    config.write_text(config.read_text().replace("redis.sock", "none.sock"))
+    active = host.directory / "run" / "redis-active"
+    active.touch()
+    (found,) = json.loads(host.doctor("--json").stdout)["findings"]
+    active.unlink()
+    shown = host.run("sh", "-ec", found["command"]).stdout
+
+    assert found["text"].startswith(f"Redis does not answer where `redis.url` in {config} has it: ")
+    assert "none.sock" in shown
+
+
 def test_a_directory_that_is_away_is_told_once(host: Host) -> None:
     """Not by every check that would ask it; with no login to ask for, too."""
     config = host.directory / "config.yaml"
@@ -74,3 +90,29 @@ def test_a_directory_that_is_away_is_told_once(host: Host) -> None:
         assert {check: [one.command for one in findings] for check, findings in found.items()} == {
             "directory_away": ["ldapsearch -x -H ldaps://127.0.0.1:7 -b dc=x -s base"]
         }
+
+
+def test_directories_that_hang_are_asked_once(host: Host) -> None:
+    """Not by each check, nor for each login that the policy does not have."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        servers = ", ".join(f"'ldap://127.0.0.1:{server.getsockname()[1]}'" for server in (one, other))
+        config = host.directory / "config.yaml"
+        ldap = f"{{servers: [{servers}], starttls: false, base: 'dc=x', timeout_seconds: 1}}"
+        config.write_text(f"{config.read_text()}directory: {{ldap: {ldap}}}\n")
+        host.tokens.write_text(host.tokens.read_text() + "cd34:{SHA256.HEX}0a1b::::::user=acme-old\n")
+        found = host.findings()
+        asked = connections(other)  # by then, the first may have been asked again by a thread of the directory's own
+
+    assert [*found] == ["directory_away"]
+    assert asked == 1
+
+
+def connections(server: socket.socket) -> int:
+    """Return how many there have been that nobody has taken."""
+    server.setblocking(False)  # noqa: FBT003
+    for number in range(100):
+        try:
+            server.accept()[0].close()
+        except BlockingIOError:
+            return number
+    return 100

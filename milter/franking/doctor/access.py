@@ -10,8 +10,11 @@ from franking.postconf import Service
 LOGIN_PORTS = {465, 587}
 """Ports that are for clients with a login (RFC 6409, RFC 8314)."""
 
-WRAPPED_PORT = 465
+WRAPPED_PORTS = {465, 2465}
 """Where TLS begins with the first octet."""
+
+STARTTLS_PORTS = {587, 2525, 2587}
+"""Where it begins by the client's word, behind a greeting."""
 
 STARTTLS_PORT = 587
 
@@ -64,9 +67,21 @@ def _sasl_options(site: Site, service: Service) -> str:
 def wrapper_off(site: Site) -> Iterator[Finding]:
     """Find a port 465 that waits for STARTTLS, while its clients begin TLS at once."""
     for service in site.endpoints:
-        if service.port == WRAPPED_PORT and site.postfix.value("smtpd_tls_wrappermode", service) != "yes":
+        if service.port in WRAPPED_PORTS and not _is_wrapped(site, service):
             command = site.option(service, "smtpd_tls_wrappermode", "yes")
             yield error("clients begin TLS at once here, and Postfix does not", command, service)
+
+
+def wrapper_on(site: Site) -> Iterator[Finding]:
+    """Find a port 587 that waits for TLS at once, while its clients wait for a greeting."""
+    for service in site.endpoints:
+        if service.port in STARTTLS_PORTS and _is_wrapped(site, service):
+            command = site.option(service, "smtpd_tls_wrappermode", "no")
+            yield error("clients wait for a greeting here, and Postfix for TLS", command, service)
+
+
+def _is_wrapped(site: Site, service: Service) -> bool:
+    return site.postfix.value("smtpd_tls_wrappermode", service) == "yes"
 
 
 def relay_open(site: Site) -> Iterator[Finding]:

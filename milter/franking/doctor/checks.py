@@ -59,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     access.logins_off,
     access.no_plain_login,
     access.wrapper_off,
+    access.wrapper_on,
     access.relay_open,
     access.clients_refused,
     access.restrictions_inherited,

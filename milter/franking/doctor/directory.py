@@ -22,7 +22,7 @@ def directory_away(site: Site) -> Iterator[Finding]:
     if not settings or not site.policy:
         return
     try:
-        fault = silence(site)
+        fault = site.once(silence, site)
     except PolicyError as fault_of_settings:
         for problem in fault_of_settings.problems:
             yield error(str(problem), shlex.join(["franking", "check", "--config", str(site.config_file)]))

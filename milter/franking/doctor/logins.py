@@ -26,6 +26,8 @@ def unknown_login(site: Site) -> Iterator[Finding]:
         return
     strangers = [(file, line) for file, lines in _logins(site) for line in lines if _is_stranger(site.policy, line)]
     try:
+        if site.once(silence, site) and strangers:
+            return  # `directory_away` tells it
         known = _in_directory(site.config.ldap, site.policy, [line.login for _, line in strangers])
     except (Unavailable, PolicyError) as fault:
         yield from _untold(site, fault)
@@ -48,9 +50,8 @@ def _missing(site: Site, line: Line) -> str:
 
 
 def _untold(site: Site, fault: Exception) -> Iterator[Finding]:
-    """Tell why the directory does not say whose a login is, unless `directory_away` tells it."""
-    if not (isinstance(fault, Unavailable) and silence(site)):
-        yield error(f"the directory does not tell whose logins there are: {fault}", _login(site, "list"))
+    """Tell why the directory does not say whose a login is."""
+    yield error(f"the directory does not tell whose logins there are: {fault}", _login(site, "list"))
 
 
 def _in_directory(settings: LdapSettings | None, policy: Policy, names: list[str]) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from franking.doctor.finding import Finding, error
 from franking.doctor.mail_owner import mail_owner
 from franking.doctor.site import Site
+from franking.doctor.systemd import tells
 
 PATIENCE = 5.0
 """Seconds to wait for an answer."""
@@ -69,11 +70,7 @@ def daemon_down(site: Site) -> Iterator[Finding]:
 def _restart() -> str:
     """Return the command that starts the daemon, where systemd says that it failed with its last words before."""
     restart = "systemctl restart franking"
-    try:
-        failed = subprocess.run(["systemctl", "is-failed", "--quiet", "franking"], capture_output=True, check=False)
-    except FileNotFoundError:
-        return restart
-    return restart if failed.returncode else f"journalctl -u franking -n 20 --no-pager; {restart}"
+    return f"journalctl -u franking -n 20 --no-pager; {restart}" if tells("is-failed", "franking") else restart
 
 
 def silence(path: Path) -> str:

@@ -14,9 +14,10 @@ from franking import redis_settings
 from franking.config import Config
 from franking.doctor.finding import Finding, error, note, warning
 from franking.doctor.site import Site
+from franking.doctor.systemd import tells
 from franking.ledger import connect
 from franking.ledger.stores import Store
-from franking.ledger.where import Server, Where
+from franking.ledger.where import Cluster, Sentinels, Server, Where
 from franking_policy.source import PolicyError
 
 PATIENCE = 5.0
@@ -47,7 +48,26 @@ def redis_away(site: Site) -> Iterator[Finding]:
         if _turns_away(fault):
             yield error(f"Redis does not let Franking in, by {_password_of(where)}: {fault}", _by_hand(site.config))
         else:
-            yield error(f"Redis does not answer: {fault}", "systemctl restart redis-server")
+            setting = f"`{_setting_of(where)}` in {site.config.file}"
+            yield error(f"Redis does not answer where {setting} has it: {fault}", _to_start(site.config))
+
+
+def _setting_of(where: Where) -> str:
+    """Return the setting that says where Redis is."""
+    match where.servers:
+        case Server():
+            return "redis.url"
+        case Sentinels():
+            return "redis.sentinel.hosts"
+        case Cluster():
+            return "redis.cluster.hosts"
+
+
+def _to_start(config: Config) -> str:
+    """Return the command that starts Redis; where one runs, it is the setting that is wrong, which is shown."""
+    if tells("is-active", "redis-server"):
+        return shlex.join(["grep", "-n", "-A", "9", "^redis:", str(config.file)])
+    return "systemctl restart redis-server"
 
 
 def _ping(store: Store) -> None:
