@@ -82,6 +82,13 @@ def test_tokens_that_others_are_shown_are_told(host: Host) -> None:
     assert {*host.findings()} == {"other_logins"}
 
 
+def test_a_passdb_that_is_asked_about_some_alone_is_shown_no_token(host: Host) -> None:
+    """A site may keep tokens from it so, too."""
+    (conf_d(host) / "10-auth.conf").write_text("passdb system {\n  driver = pam\n  username_filter = *@*\n}\n")
+
+    assert {*host.findings()} == {"other_logins"}
+
+
 @pytest.mark.parametrize("format_", ["", {"2.3": "%Ln", "2.4": "%{user | username | lower}"}[version()]])
 def test_tokens_in_lower_case_are_told(host: Host, format_: str) -> None:
     """Dovecot's default is lower case; no token has a line by that name."""

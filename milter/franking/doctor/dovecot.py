@@ -68,7 +68,7 @@ def no_mechanism(site: Site) -> Iterator[Finding]:
     for service, where in _asked(site):
         offered = site.once(greeting_at, where)
         listed = site.postfix.value(name, service)
-        if offered.fault or let_through(offered.mechanisms, listed):
+        if offered.fault or name not in site.postfix.parameters or let_through(offered.mechanisms, listed):
             continue
         if offered.mechanisms & EVERYBODY_S:
             command = site.setting(name, "plain,login", service)

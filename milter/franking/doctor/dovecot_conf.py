@@ -11,6 +11,19 @@ from franking.logins.lines import TOKEN_PREFIX
 from franking.logins.reader import Reader
 from franking.postconf import Service
 
+NOT_FOR_ALL = re.compile(r"^\s*(?:username_filter = |mechanisms(?:_filter)? = (?!.*\b(?:plain|login)\b))", re.MULTILINE)
+"""In a passdb, what keeps it from being asked about a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passdb:
+    """One place where logins come from."""
+
+    file: Path | None
+    """Its passwd-file; None for all else: the system's users, a database."""
+    is_for_all: bool
+    """Whether it is asked about every user name that comes with a password."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dovecot:
@@ -20,9 +33,9 @@ class Dovecot:
     """The version whose syntax it reads: `2.3`, `2.4`."""
     listeners: frozenset[Path]
     """Where clients of its service `auth` are listened for."""
-    passdbs: tuple[Path | None, ...]
-    """Where logins come from, in the order in which they are asked: passwd-files, and None for all else: the system's
-    users, a database. What tokens.conf has for all that begins like a token and is none lets nobody in, and is none."""
+    passdbs: tuple[Passdb, ...]
+    """In the order in which they are asked; without what tokens.conf has for all that begins like a token and is none:
+    it lets nobody in."""
     username_format: str
     """What becomes of a user name before it is looked up; empty for Dovecot's default."""
     reader: Reader
@@ -31,12 +44,12 @@ class Dovecot:
     @property
     def passwd_files(self) -> tuple[Path, ...]:
         """Return the files, once each."""
-        return tuple(dict.fromkeys(one for one in self.passdbs if one))
+        return tuple(dict.fromkeys(one.file for one in self.passdbs if one.file))
 
     @property
     def others(self) -> bool:
         """Tell whether logins come from somewhere else, too."""
-        return None in self.passdbs
+        return any(one.file is None for one in self.passdbs)
 
 
 def dovecot_of(site: Site) -> Dovecot | None:
@@ -88,10 +101,10 @@ def _read(file: Path) -> Dovecot | str:
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["doveconf failed"])[-1]
     blocks = re.findall(r"^passdb[^{]*\{\n(.*?)^\}", done.stdout, re.MULTILINE | re.DOTALL)
-    files = [_passwd_file(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
+    passdbs = [_passdb(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
     version = done.stdout.removeprefix("# ")[:3]
     formats = re.findall(r"^auth_username_format = (.*)$", done.stdout, re.MULTILINE)
-    return Dovecot(version, _listeners(done.stdout), tuple(files), "".join(formats), _reader(done.stdout))
+    return Dovecot(version, _listeners(done.stdout), tuple(passdbs), "".join(formats), _reader(done.stdout))
 
 
 def _listeners(settings: str) -> frozenset[Path]:
@@ -102,6 +115,10 @@ def _listeners(settings: str) -> frozenset[Path]:
 
 def _service_auth(settings: str) -> str:
     return "".join(re.findall(r"^service auth \{\n(.*?)^\}", settings, re.MULTILINE | re.DOTALL))
+
+
+def _passdb(block: str) -> Passdb:
+    return Passdb(_passwd_file(block), is_for_all=not NOT_FOR_ALL.search(block))
 
 
 def _passwd_file(block: str) -> Path | None:

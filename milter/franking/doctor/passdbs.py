@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from franking.doctor.dovecot_change import earlier, with_example, with_settings
 from franking.doctor.dovecot_conf import dovecot_of, shown
@@ -34,12 +35,13 @@ def logins_not_read(site: Site) -> Iterator[Finding]:
 def tokens_shown(site: Site) -> Iterator[Finding]:
     """Find that others are asked before Dovecot looks into the file of tokens, and log who failed: the token."""
     dovecot = dovecot_of(site)
-    if not dovecot or not site.config or site.config.tokens not in dovecot.passdbs:
+    if not dovecot or not site.config or site.config.tokens not in dovecot.passwd_files:
         return
-    before = dovecot.passdbs[: dovecot.passdbs.index(site.config.tokens)]
-    if not own_files(site).issuperset(before):
-        text = f"Dovecot asks another passdb before {site.config.tokens}: tokens are shown to it, and to its log"
-        yield warning(text, earlier(site, site.config.tokens, TOKENS) or shown(site))
+    tokens = site.config.tokens
+    before = takewhile(lambda one: one.file != tokens, dovecot.passdbs)
+    if any(one.is_for_all and one.file not in own_files(site) for one in before):
+        text = f"Dovecot asks another passdb before {tokens}: tokens are shown to it, and to its log"
+        yield warning(text, earlier(site, tokens, TOKENS) or shown(site))
 
 
 def tokens_in_lower_case(site: Site) -> Iterator[Finding]:
