@@ -40,7 +40,7 @@ def daemon_unreadable(site: Site) -> Iterator[Finding]:
 def _files(config: Config) -> Iterator[Path]:
     """Yield what the daemon reads; of the policy the directory, and those files of it that are not for everybody."""
     yield from (config.file, config.policy)
-    yield from (one for one in sorted(config.policy.glob("*.yaml")) if not one.stat().st_mode & stat.S_IROTH)
+    yield from (one for one in sorted(config.policy.glob("[!.]*.yaml")) if not one.stat().st_mode & stat.S_IROTH)
     yield from redis_settings.secrets(config.file, config.redis)
     tls, ldap = config.redis.tls, config.ldap
     yield from (one.path for one in (tls.ca, tls.cert) if one) if tls else ()
