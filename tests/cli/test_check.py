@@ -127,21 +127,22 @@ def test_what_the_service_may_not_read_is_told(
     config, policy = directory / "config.yaml", directory / "policy" / "a.yaml"
     policy.write_text(GOOD)
     directory.chmod(0o755)
-    monkeypatch.setattr("franking.cli.check.SERVICE", "nobody")
+    monkeypatch.setattr("franking.daemon_user.USUAL", "nobody")
     try:
         sound = run("--config", config)
         policy.chmod(0o600)
         closed = run("--config", config), run("--config", config, "--strict"), run(policy)
         policy.parent.chmod(0o700)
-        above = run("--config", config)
+        shut = run("--config", config)
     finally:
         shutil.rmtree(directory)
 
-    assert (sound, closed, above) == (0, (0, 78, 0), 0)
+    assert (sound, closed, shut) == (0, (0, 78, 0), 0)
+    above = policy.parent
     counted = "1 account, 1 login, no problems"
     told = f"warning: {policy}: user nobody may not read it (chown root:nogroup {policy} && chmod 0640 {policy})"
     summary = "1 account, 1 login, 1 warning, no problems"
     assert capsys.readouterr().out.splitlines() == [
         counted, *[told, summary] * 2, counted,
-        f"warning: {policy.parent}: user nobody may not enter it (chmod o+x {policy.parent})", summary,
+        f"warning: {above}: user nobody may not enter it (chgrp nogroup {above} && chmod g+rx {above})", summary,
     ]  # fmt: skip

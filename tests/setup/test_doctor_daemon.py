@@ -95,3 +95,14 @@ def test_a_daemon_that_systemd_has_given_up_is_told_with_its_last_words(host: Ho
     assert [one["command"] for one in told if one["check"] == "daemon_down"] == [
         "journalctl -u franking -n 20 --no-pager; systemctl restart franking"
     ]
+
+
+def test_a_policy_file_that_leads_nowhere_is_no_file_of_the_daemon_s(host: Host) -> None:
+    """It is told of once, as one that cannot be read."""
+    link = host.directory / "policy" / "gone.yaml"
+    link.symlink_to("nowhere")
+    found = host.findings()
+    link.unlink()
+
+    assert "daemon_unreadable" not in found
+    assert [one.text for many in found.values() for one in many if str(link) in one.text + one.where] != []

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,14 +12,12 @@ from typing import Any
 from franking import config
 from franking.cli.colour import Colour, colour_of
 from franking.cli.status import CONFIG
+from franking.config import Config
+from franking.daemon_user import barriers
 from franking.directory import directory_of
-from franking.logins.reader import Reader
 from franking_policy.load import load, load_directory
 from franking_policy.model import Policy
 from franking_policy.source import Place, PolicyError, Problem
-
-SERVICE = "franking"
-"""The user that the Debian package's service runs as; where there is none, nothing is looked at."""
 
 EXAMPLES = """examples:
   franking check                          # the configuration and the policy it names
@@ -81,27 +78,18 @@ def _policy(path: Path | None, configuration: Path) -> Policy:
         settings = config.load(configuration)
         directory_of(settings.ldap)
         policy = load_directory(settings.policy)
-        files = [configuration, *settings.policy.glob("[!.]*.yaml")]
-        return replace(policy, warnings=(*policy.warnings, *_closed(files)))
+        return replace(policy, warnings=(*policy.warnings, *_closed(settings)))
     return load([(str(path), path.read_bytes())]) if path.is_file() else load_directory(path)
 
 
-def _closed(files: list[Path]) -> list[Problem]:
-    """Return which files, or directories above them, the service's user may not read; none if only root can tell.
-
-    Of files that everybody may read, one in each directory is tried.
-    """
-    reader = Reader(SERVICE)
-    tried = [file for file in files if file in {files[0], files[-1]} or not file.stat().st_mode & stat.S_IROTH]
+def _closed(settings: Config) -> list[Problem]:
+    """Return what the daemon may not read; nothing if only root can tell."""
     with suppress(PermissionError):
-        barriers = [barrier for file in tried if (barrier := reader.barrier(file))]
-        return [_as_problem(barrier, reader) for barrier in dict.fromkeys(barriers)]
+        return [
+            Problem(Place(str(one.path), 0, 0), f"user {one.user} may not {one.verb} it ({one.opening})")
+            for one in barriers(settings)
+        ]
     return []
-
-
-def _as_problem(barrier: Path, reader: Reader) -> Problem:
-    may = "enter" if barrier.is_dir() else "read"
-    return Problem(Place(str(barrier), 0, 0), f"user {SERVICE} may not {may} it ({reader.opening(barrier)})")
 
 
 def _as_text(findings: Findings) -> list[str]:

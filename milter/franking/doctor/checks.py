@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from franking.doctor import (
     access,
-    daemon_user,
     directory,
     dovecot,
     headers,
@@ -45,7 +44,7 @@ CHECKS: tuple[Check, ...] = (
     milter_list.milter_on_tcp,
     reach.postfix_down,
     reach.daemon_down,
-    daemon_user.daemon_unreadable,
+    reach.daemon_unreadable,
     reach.socket_elsewhere,
     reach.socket_closed,
     headers.header_rewriting,

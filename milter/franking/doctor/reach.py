@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from franking.daemon_user import barriers
 from franking.doctor.finding import Finding, error
 from franking.doctor.mail_owner import mail_owner
 from franking.doctor.site import Site
@@ -65,6 +66,13 @@ def daemon_down(site: Site) -> Iterator[Finding]:
         if fault := silence(path):
             yield error(f"the daemon does not answer at `{path}`: {fault}", _restart())
             return
+
+
+def daemon_unreadable(site: Site) -> Iterator[Finding]:
+    """Find files that root can read and the daemon cannot, so that it does not start, or keeps its old policy."""
+    for one in barriers(site.config) if site.config else ():
+        text = f"the daemon (user {one.user}) may not {one.verb} `{one.path}`"
+        yield error(f"{text}: it does not start, nor take a new policy in", one.opening)
 
 
 def _restart() -> str:

@@ -10,12 +10,11 @@ import stat
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from franking import redis_settings
 from franking.config import Config
-from franking.doctor.finding import Finding, error
-from franking.doctor.site import Site
 from franking.logins.reader import Reader
 
 USUAL = "franking"
@@ -25,26 +24,44 @@ PATIENCE = 5.0
 """Seconds to wait for an answer."""
 
 
-def daemon_unreadable(site: Site) -> Iterator[Finding]:
-    """Find files that root can read and the daemon cannot, so that it does not start, or keeps its old policy."""
-    if not site.config:
-        return
-    daemon = _daemon(site.config.control_socket)
-    for file in _files(site.config):
-        if barrier := daemon.barrier(file):
-            text = f"the daemon (user {daemon.user}) may not {'enter' if barrier.is_dir() else 'read'} `{barrier}`"
-            opening = _opened(daemon, barrier) if barrier in _own_directories(site.config) else daemon.opening(barrier)
-            yield error(f"{text}: it does not start, nor take a new policy in", opening)
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """A file or a directory that keeps the daemon from what it reads."""
+
+    path: Path
+    user: str
+    """As whom the daemon runs."""
+    opening: str
+    """The command that takes it away."""
+
+    @property
+    def verb(self) -> str:
+        """What the daemon may not do."""
+        return "enter" if self.path.is_dir() else "read"
+
+
+def barriers(config: Config) -> list[Barrier]:
+    """Return what keeps the daemon from its files, each once; PermissionError if only root can tell."""
+    daemon = _daemon(config.control_socket)
+    found = dict.fromkeys(barrier for file in _files(config) if (barrier := daemon.barrier(file)))
+    own = _own_directories(config)
+    return [Barrier(one, daemon.user, _opened(daemon, one) if one in own else daemon.opening(one)) for one in found]
 
 
 def _files(config: Config) -> Iterator[Path]:
     """Yield what the daemon reads; of the policy the directory, and those files of it that are not for everybody."""
     yield from (config.file, config.policy)
-    yield from (one for one in sorted(config.policy.glob("[!.]*.yaml")) if not one.stat().st_mode & stat.S_IROTH)
+    yield from (one for one in sorted(config.policy.glob("[!.]*.yaml")) if not _is_for_everybody(one))
     yield from redis_settings.secrets(config.file, config.redis)
     tls, ldap = config.redis.tls, config.ldap
     yield from (one.path for one in (tls.ca, tls.cert) if one) if tls else ()
     yield from (one for one in (ldap.password_file, ldap.ca_file) if one) if ldap else ()
+
+
+def _is_for_everybody(file: Path) -> bool:
+    with suppress(OSError):  # a link to nowhere is told of as a file that cannot be read
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    return False
 
 
 def _own_directories(config: Config) -> tuple[Path, ...]:
