@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 from stack import sink, state
 
+from complaints import complaints
+
 ROOT = Path(__file__).parents[2]
 STACK = ROOT / "contrib" / "stack" / "stack"
 
@@ -254,9 +256,9 @@ def shared_stack() -> Iterator[Stack]:
     stack = up(POLICY).wait_for_redis()
     yield stack
     stack.hang_up()
-    complaints = re.findall(r"^.*(?: (?:warning|fatal|panic): |check=internal).*$", stack.logs, re.MULTILINE)
+    found = complaints(stack.logs)
     down(stack)
-    assert complaints == []
+    assert found == []
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 import redis
 from stack import sink
 
+from complaints import complaints
 from franking.setup import fragments
 from servers import free_port
 
@@ -126,9 +127,9 @@ def shared_doors(stack_of: Callable[..., Any], tmp_path_factory: pytest.TempPath
         with (stack.directory / "dovecot" / "franking.tokens").open("a") as file:
             file.writelines(f"{digest}:{{SHA256.HEX}}{digest}::::::user={login}\n" for digest, login in tokens)
         yield Doors(stack, endpoint, directory)
-        complaints = re.findall(r"^.*(?: (?:warning|fatal|panic): |check=internal).*$", stack.logs, re.MULTILINE)
+        found = complaints(stack.logs)
         news.terminate()
-    assert complaints == []
+    assert found == []
 
 
 @pytest.fixture
