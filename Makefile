@@ -9,7 +9,7 @@ PYTHON = /usr/bin/python3
 VENV = .venv/.complete
 PYTEST_DEBIAN = -W ignore::ResourceWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
-.PHONY: help demo test test-debian test-valkey test-debian13 test-clients test-faults bench lint types check clean root packages
+.PHONY: help demo test test-debian test-valkey test-debian13 test-clients test-faults bench lint types deb check clean root packages
 .NOTPARALLEL:
 
 help:
@@ -24,7 +24,8 @@ help:
 	@echo 'make bench         what 10,000 accounts cost to load; Postfix with Franking against without'
 	@echo 'make lint          ruff: rules and formatting'
 	@echo 'make types         mypy, strict'
-	@echo 'make check         lint, types, test, test-debian, test-valkey and test-clients: what CI runs'
+	@echo 'make deb           the Debian package, in dist/: installs what its build needs'
+	@echo 'make check         lint, types, test, test-debian, test-valkey, test-clients and deb: what CI runs'
 	@echo 'make clean         remove .venv and whatever else was generated'
 
 demo: root
@@ -71,7 +72,11 @@ lint: $(VENV)
 types: $(VENV)
 	.venv/bin/mypy
 
-check: root lint types test test-debian test-valkey test-clients
+deb: root packages
+	@contrib/install-packages package
+	packaging/build-deb dist
+
+check: root lint types test test-debian test-valkey test-clients deb
 
 clean:
 	rm -rf .venv .valkey .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
