@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from stack.waiting import accepts
 
+from franking.doctor.checks import CHECKS
 from franking.doctor.finding import Severity
 
 Host = Any
@@ -106,3 +107,21 @@ def test_a_policy_file_that_leads_nowhere_is_no_file_of_the_daemon_s(host: Host)
 
     assert "daemon_unreadable" not in found
     assert [one.text for many in found.values() for one in many if str(link) in one.text + one.where] != []
+
+
+def test_a_socket_s_directory_that_is_not_there_is_made_before_the_daemon_is_started(host: Host) -> None:
+    """Where Postfix was installed after Franking: systemd has no directory then in which the daemon may write."""
+    config = host.directory / "config.yaml"
+    config.write_text(config.read_text().replace("queue/franking/", "queue/nowhere/"))
+    told = json.loads(host.doctor("--json").stdout)["findings"]
+
+    assert [one["command"] for one in told if one["check"] == "daemon_down"] == [
+        "systemd-tmpfiles --create franking.conf && systemctl restart franking"
+    ]
+
+
+def test_what_the_daemon_may_not_read_is_mended_before_it_is_started() -> None:
+    """Commands are run in the order in which they are told."""
+    names = [check.__name__ for check in CHECKS]
+
+    assert names.index("daemon_unreadable") < names.index("daemon_down")

@@ -43,8 +43,8 @@ def doctor_of_nobody(host: Host) -> dict[str, dict[str, str]]:
 OBSTACLES = {
     "policy_not_in_force": "queue/franking/milter.sock.control",
     "postfix_down": "only root can ask",
-    "daemon_down": "queue/franking/milter.sock.control",
     "daemon_unreadable": "queue/franking/milter.sock.control",
+    "daemon_down": "queue/franking/milter.sock.control",
     "socket_closed": "queue/franking/milter.sock",
     "redis_away": "Permission denied",
     "directory_away": "ldap.password",

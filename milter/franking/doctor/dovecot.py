@@ -1,5 +1,7 @@
 """Whether Dovecot answers Postfix, with a mechanism by which clients can log in."""
 
+import errno
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,8 @@ EVERYBODY_S = {"PLAIN", "LOGIN"}
 def dovecot_unread(site: Site) -> Iterator[Finding]:
     """Find that Dovecot's configuration cannot be read."""
     if found := fault(site):
+        if os.geteuid() and "Permission denied" in found:
+            raise PermissionError(errno.EACCES, "only root may read all of it", str(site.dovecot_file))
         yield error(f"Dovecot's configuration cannot be read: {found}", shown(site))
 
 

@@ -64,7 +64,7 @@ def daemon_down(site: Site) -> Iterator[Finding]:
         return
     for path in (site.config.control_socket, site.config.socket):
         if fault := silence(path):
-            yield error(f"the daemon does not answer at `{path}`: {fault}", _restart())
+            yield error(f"the daemon does not answer at `{path}`: {fault}", _restart(path.parent))
             return
 
 
@@ -75,9 +75,14 @@ def daemon_unreadable(site: Site) -> Iterator[Finding]:
         yield error(f"{text}: it does not start, nor take a new policy in", one.opening)
 
 
-def _restart() -> str:
-    """Return the command that starts the daemon, where systemd says that it failed with its last words before."""
+def _restart(directory: Path) -> str:
+    """Return the command that starts the daemon, whose socket is to be in ``directory``.
+
+    Where systemd says that it failed, its last words come first.
+    """
     restart = "systemctl restart franking"
+    if not directory.exists():  # as where Postfix was installed later
+        return f"systemd-tmpfiles --create franking.conf && {restart}"
     return f"journalctl -u franking -n 20 --no-pager; {restart}" if tells("is-failed", "franking") else restart
 
 
