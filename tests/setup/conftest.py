@@ -149,16 +149,26 @@ def start_redis(directory: Path) -> "subprocess.Popen[bytes]":
 SYSTEMCTL = """\
 #!/bin/sh -e
 case "$*" in
-'restart dovecot') ;;
+'restart dovecot' | 'stop dovecot') ;;
 'reload dovecot') exec doveadm -c {dovecot} reload ;;
 'restart postfix') exit ;;
 'is-failed --quiet franking') exec test -e {run}/franking-failed ;;
 'is-active --quiet redis-server') exec test -e {run}/redis-active ;;
 *) exit 2 ;;
 esac
-doveadm -c {dovecot} stop 2>/dev/null || true
-while test -e {run}/master.pid && kill -0 "$(cat {run}/master.pid)" 2>/dev/null; do sleep 0.02; done
-exec dovecot -c {dovecot} >/dev/null 2>&1
+# By its master's pid: doveadm would have to read a configuration that may be at fault. A zombie has ended; what has no
+# command line any more may still hold its sockets, at which the next Dovecot would then not listen.
+pid=$(cat {run}/master.pid 2>/dev/null || echo none)
+if grep -qs dovecot "/proc/$pid/cmdline"; then
+    kill "$pid"
+    for attempt in $(seq 1500); do
+        grep -qs '^State:.[^XZ]' "/proc/$pid/status" || break
+        test "$attempt" -lt 1500 || {{ echo "Dovecot, process $pid, does not end" >&2; exit 1; }}
+        sleep 0.02
+    done
+fi
+test "$1" = restart || exit 0
+dovecot -c {dovecot} >{run}-start.log 2>&1 || {{ cat {run}-start.log >&2; exit 1; }}
 """
 """In place of systemd's, for this host's Dovecot, which listens once `dovecot` has returned; nothing else runs."""
 
@@ -265,7 +275,7 @@ def sound(pair: tuple[Path, Path]) -> Iterator[Host]:
     services = [start_redis(directory / "redis"), host.daemon()]
     with host.postfix_up():
         yield host
-    host.shell(f"doveadm -c {host.dovecot} stop")
+    host.shell("systemctl stop dovecot")
     for service in reversed(services):
         service.terminate()
         service.wait()

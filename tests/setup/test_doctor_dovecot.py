@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stack.dovecot import head
+from stack.dovecot import head, version
 
 from franking.doctor.finding import Severity
 from franking.logins.reader import Reader
@@ -125,7 +125,8 @@ def test_a_listener_on_tcp_is_asked_too(restarted: Restart, host: Host) -> None:
     where = f"inet:127.0.0.1:{port}"
     host.postconf("-P", f"submission/inet/smtpd_sasl_path={where}")
     before = host.findings()
-    restarted(f"service auth {{\n  inet_listener {{\n    address = 127.0.0.1\n    port = {port}\n  }}\n}}\n")
+    address = {"2.3": "address", "2.4": "listen"}[version()]
+    restarted(f"service auth {{\n  inet_listener postfix {{\n    {address} = 127.0.0.1\n    port = {port}\n  }}\n}}\n")
     while_there = host.findings()
 
     assert [(one.text.partition(",")[0], one.where) for one in before["dovecot_down"]] == [
