@@ -164,6 +164,26 @@ def test_a_listener_that_postfix_may_not_use_is_told(restarted: Restart, host: H
     assert host.findings() == {}
 
 
+@pytest.mark.skipif(version() == "2.3", reason="there, a listener is called by its path")
+def test_a_listener_with_a_name_of_its_own_is_known(restarted: Restart, host: Host) -> None:
+    """Its path is a setting; a second listener with the same path would keep Dovecot from starting."""
+    auth = host.queue / "private" / "auth"
+    own = host.dovecot.parent / "conf.d" / "90-franking.conf"
+    text = own.read_text().replace(f"unix_listener {auth} {{", f"unix_listener postfix {{\n    path = {auth}")
+    own.write_text(text)
+    restarted("")
+    before = host.findings()
+    own.write_text(text.replace("user = postfix\n    group = postfix", "user = root\n    group = root"))
+    restarted("")
+    found = host.findings()
+    ((finding,),) = found.values()
+    host.shell(finding.command)
+
+    assert before == {}
+    assert [*found] == ["dovecot_closed"]
+    assert host.findings() == {}
+
+
 def test_a_closed_directory_before_the_listener_is_told(host: Host) -> None:
     """It is Postfix's own."""
     private = host.queue / "private"
@@ -245,7 +265,12 @@ def test_logins_that_dovecot_cannot_read_are_told(host: Host, tokens: Path, clos
     assert host.findings() == {}
 
 
-@pytest.mark.parametrize("user", ["user = root", "group = root", "extra_groups = daemon root"])
+READERS = ["user = root", "group = root", "extra_groups = daemon root"]
+if version() != "2.3":
+    READERS.append("extra_groups {\n    root = yes\n  }")
+
+
+@pytest.mark.parametrize("user", READERS)
 def test_a_dovecot_that_reads_as_another_is_believed(host: Host, tokens: Path, user: str) -> None:
     """By `service auth` it may run as whoever can read the file."""
     shutil.chown(tokens, group="root")

@@ -89,6 +89,32 @@ def test_a_passdb_that_is_asked_about_some_alone_is_shown_no_token(host: Host) -
     assert {*host.findings()} == {"other_logins"}
 
 
+in_2_4 = pytest.mark.skipif(version() == "2.3", reason="Dovecot 2.3 has no such settings")
+
+
+@in_2_4
+@pytest.mark.parametrize("general", ["", "passwd_file_path = {}\n"])
+def test_a_passdb_whose_name_is_its_driver_is_read(host: Host, general: str) -> None:
+    """As the examples of Dovecot's manual have it; the file may be the one that is named for all passdbs."""
+    own = conf_d(host) / "90-franking.conf"
+    text = own.read_text().replace("passdb tokens {\n  driver = passwd-file\n", "passdb passwd-file {\n")
+    if general:
+        text = general.format(host.tokens) + text.replace(f"  passwd_file_path = {host.tokens}\n", "")
+    own.write_text(text)
+
+    assert host.findings() == {}
+
+
+@in_2_4
+@pytest.mark.parametrize("asked", ["yes", "no"])
+def test_mechanisms_one_a_line_are_understood(host: Host, asked: str) -> None:
+    """A word may be there to say that it is not meant."""
+    filter_ = f"  mechanisms_filter {{\n    cram-md5 = yes\n    plain = {asked}\n  }}\n"
+    (conf_d(host) / "10-auth.conf").write_text(f"passdb pam {{\n{filter_}}}\n")
+
+    assert {*host.findings()} == {"other_logins", *(["tokens_shown"] if asked == "yes" else [])}
+
+
 @pytest.mark.parametrize("format_", ["", {"2.3": "%Ln", "2.4": "%{user | username | lower}"}[version()]])
 def test_tokens_in_lower_case_are_told(host: Host, format_: str) -> None:
     """Dovecot's default is lower case; no token has a line by that name."""

@@ -39,7 +39,7 @@ def no_listener(site: Site) -> Iterator[Finding]:
         if there:  # an endpoint that asks elsewhere is mended, and the others are not touched
             command = site.setting("smtpd_sasl_path", str(there[0].relative_to(site.postfix.queue)), service)
         else:
-            command = _with_listener(site, path, owner)
+            command = _with_listener(site, path, str(path), owner)
         yield error(f"Dovecot has no listener `{path}`, so no client can log in", command, service)
 
 
@@ -56,13 +56,16 @@ def dovecot_down(site: Site) -> Iterator[Finding]:
 
 def dovecot_closed(site: Site) -> Iterator[Finding]:
     """Find a listener of Dovecot that is there for others than Postfix."""
-    owner = mail_owner(site.postfix)
+    dovecot, owner = dovecot_of(site), mail_owner(site.postfix)
     for service, where in _asked(site):
-        if not owner or isinstance(where, str) or not site.once(greeting_at, where).is_connected:
+        if not dovecot or not owner or isinstance(where, str) or not site.once(greeting_at, where).is_connected:
             continue
         for barrier in owner.barriers(where):
             text = f"user {owner.name} may not use `{barrier}`, so Postfix cannot ask Dovecot and no client can log in"
-            command = _with_listener(site, where, owner) if barrier == where else owner.opening(barrier, where)
+            if barrier == where:
+                command = _with_listener(site, where, dovecot.listeners[where], owner)
+            else:
+                command = owner.opening(barrier, where)
             yield error(text, command, service)
 
 
@@ -94,10 +97,14 @@ def _asked(site: Site) -> Iterator[tuple[Service, Path | str]]:
             yield service, site.postfix.value("smtpd_sasl_path", service)
 
 
-def _with_listener(site: Site, path: Path, owner: MailOwner) -> str:
-    """Return the command that gives Dovecot a listener for Postfix."""
-    settings = [f"    {line}" for line in ("mode = 0660", f"user = {owner.name}", f"group = {owner.name}")]
-    return with_settings(site, "service auth {", f"  unix_listener {path} {{", *settings, "  }", "}")
+def _with_listener(site: Site, path: Path, name: str, owner: MailOwner) -> str:
+    """Return the command that gives Dovecot a listener for Postfix.
+
+    Dovecot 2.4 takes a name that is no path, and forgets the path wherever the name comes again without it.
+    """
+    own = [f"path = {path}"] if name != str(path) else []
+    settings = [f"    {line}" for line in (*own, "mode = 0660", f"user = {owner.name}", f"group = {owner.name}")]
+    return with_settings(site, "service auth {", f"  unix_listener {name} {{", *settings, "  }", "}")
 
 
 def _doveadm(site: Site, *arguments: str) -> str:

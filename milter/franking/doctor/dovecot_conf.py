@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from franking.logins.lines import TOKEN_PREFIX
 from franking.logins.reader import Reader
 from franking.postconf import Service
 
-NOT_FOR_ALL = re.compile(r"^\s*(?:username_filter = |mechanisms(?:_filter)? = (?!.*\b(?:plain|login)\b))", re.MULTILINE)
-"""In a passdb, what keeps it from being asked about a token."""
+WITH_TOKENS = {"plain", "login"}
+"""The mechanisms by which tokens come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Dovecot:
 
     version: str
     """The version whose syntax it reads: `2.3`, `2.4`."""
-    listeners: frozenset[Path]
-    """Where clients of its service `auth` are listened for."""
+    listeners: Mapping[Path, str]
+    """Where clients of its service `auth` are listened for, and what those listeners are called."""
     passdbs: tuple[Passdb, ...]
     """In the order in which they are asked; without what tokens.conf has for all that begins like a token and is none:
     it lets nobody in."""
@@ -100,38 +101,58 @@ def _read(file: Path) -> Dovecot | str:
         return "doveconf is missing"
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["doveconf failed"])[-1]
-    blocks = re.findall(r"^passdb[^{]*\{\n(.*?)^\}", done.stdout, re.MULTILINE | re.DOTALL)
-    passdbs = [_passdb(block) for block in blocks if f"username_filter = {TOKEN_PREFIX}*" not in block]
     version = done.stdout.removeprefix("# ")[:3]
     formats = re.findall(r"^auth_username_format = (.*)$", done.stdout, re.MULTILINE)
-    return Dovecot(version, _listeners(done.stdout), tuple(passdbs), "".join(formats), _reader(done.stdout))
+    return Dovecot(version, _listeners(done.stdout), _passdbs(done.stdout), "".join(formats), _reader(done.stdout))
 
 
-def _listeners(settings: str) -> frozenset[Path]:
-    """Return the sockets of the service `auth`; mode 0 takes one away."""
-    found = re.findall(r"^  unix_listener (/\S+) \{\n(.*?)^  \}", _service_auth(settings), re.MULTILINE | re.DOTALL)
-    return frozenset(Path(path) for path, block in found if not re.search(r"^ +mode = 0+$", block, re.MULTILINE))
+def _listeners(settings: str) -> dict[Path, str]:
+    """Return the sockets of the service `auth`; mode 0 takes one away. In 2.4, one may have a name beside its path."""
+    blocks = re.findall(r"^  unix_listener (\S+) \{\n(.*?)^  \}", _service_auth(settings), re.MULTILINE | re.DOTALL)
+    there = [(name, block) for name, block in blocks if not re.fullmatch("0+", _value("mode", block))]
+    return {path: name for name, block in there if (path := Path(_value("path", block) or name)).is_absolute()}
 
 
 def _service_auth(settings: str) -> str:
     return "".join(re.findall(r"^service auth \{\n(.*?)^\}", settings, re.MULTILINE | re.DOTALL))
 
 
-def _passdb(block: str) -> Passdb:
-    return Passdb(_passwd_file(block), is_for_all=not NOT_FOR_ALL.search(block))
+def _passdbs(settings: str) -> tuple[Passdb, ...]:
+    blocks = re.findall(r"^passdb ?([^{]*?) ?\{\n(.*?)^\}", settings, re.MULTILINE | re.DOTALL)
+    general = "".join(re.findall(r"^passwd_file_path = .*\n", settings, re.MULTILINE))
+    asked = [(name, block) for name, block in blocks if f"{TOKEN_PREFIX}*" not in _listed("username_filter", block)]
+    return tuple(_passdb(name, block, general) for name, block in asked)
+
+
+def _passdb(name: str, block: str, general: str) -> Passdb:
+    """Return a passdb: in 2.4, one without a driver has its name for it, one without a file the general one."""
+    mechanisms = {word.lower() for word in _listed("mechanisms(?:_filter)?", block)}
+    is_for_all = not _listed("username_filter", block) and (not mechanisms or bool(mechanisms & WITH_TOKENS))
+    is_file = (_value("driver", block) or name) == "passwd-file"
+    return Passdb(_passwd_file(block + general) if is_file else None, is_for_all)
 
 
 def _passwd_file(block: str) -> Path | None:
-    """Return the file of a passdb, None if it has none; 2.3 has it in `args`, 2.4 in a setting of its own."""
-    if not re.search(r"driver = passwd-file", block):
-        return None
-    found = re.search(r"^\s*(?:args|passwd_file_path) = (?:.*\s)?(/\S+)$", block, re.MULTILINE)
-    return Path(found[1]) if found else None
+    """Return the file of a passdb, None if it has none; 2.3 has it behind other words in `args`."""
+    file = _value("passwd_file_path", block) or _value("args", block).rpartition(" ")[2]
+    return Path(file) if file.startswith("/") else None
+
+
+def _listed(name: str, block: str) -> list[str]:
+    """Return the words of a list: `name = a b`, or, in 2.4, a block of `a = yes`."""
+    found = re.search(rf"^ *{name} \{{\n(.*?)^ *\}}", block, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^ *(\S+) = yes$", found[1], re.MULTILINE) if found else _value(name, block).split()
+
+
+def _value(name: str, block: str) -> str:
+    found = re.search(rf"^ *{name} = (.*)$", block, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _reader(settings: str) -> Reader:
     """Return as whom the service `auth` runs."""
-    own = dict(re.findall(r"^  (user|group|extra_groups) = ([^$\n]+)$", _service_auth(settings), re.MULTILINE))
-    general = re.search(r"^default_internal_user = (\S+)$", settings, re.MULTILINE)
-    user = own.get("user") or (general[1] if general else Reader().user)
-    return Reader(user, own.get("group", ""), tuple(own.get("extra_groups", "").replace(",", " ").split()))
+    service = _service_auth(settings)
+    own = dict(re.findall(r"^  (user|group) = ([^$\n]+)$", service, re.MULTILINE))
+    user = own.get("user") or _value("default_internal_user", settings) or Reader().user
+    others = " ".join(_listed("extra_groups", service))
+    return Reader(user, own.get("group", ""), tuple(others.replace(",", " ").split()))
