@@ -19,6 +19,7 @@ from stack.waiting import accepts
 from franking.cli.main import main
 from franking.doctor.checks import examine
 from franking.doctor.finding import Finding
+from franking.doctor.sasl import greeting_at
 from franking.doctor.site import Site
 from franking.postconf import Postfix
 
@@ -114,6 +115,11 @@ class Host:
         argv = [sys.executable, "-m", "franking", "doctor", *where, *arguments]
         return subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False)
 
+    def restart_dovecot(self) -> None:
+        """Restart Dovecot, and wait until it has read its files: it does so after `dovecot` has returned."""
+        self.shell("systemctl restart dovecot")
+        assert greeting_at(self.queue / "private" / "auth").fault == ""
+
     @contextmanager
     def postfix_up(self) -> Iterator[None]:
         """Hold the lock that master(8) holds while it lives, whose ports these are not."""
@@ -180,7 +186,7 @@ def start_dovecot(host: Host) -> None:
     paths = {"base_dir": "run", "state_dir": "state", "log_path": "dovecot.log"}
     own = "".join(f"{name} = {host.directory}/{path}\n" for name, path in paths.items())
     host.dovecot.write_text(f"{host.dovecot.read_text()}{own}instance_name = franking-{host.directory.name}\n")
-    host.shell("systemctl restart dovecot")
+    host.restart_dovecot()
 
 
 def make(directory: Path) -> Host:

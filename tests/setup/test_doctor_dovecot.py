@@ -31,7 +31,7 @@ def restarted(sound: Host) -> Iterator[Restart]:
         sound.shell("systemctl restart dovecot")
 
     yield restarted
-    sound.shell("systemctl restart dovecot")
+    sound.restart_dovecot()
 
 
 def test_a_dovecot_that_listens_for_another_postfix_is_told(restarted: Restart, host: Host) -> None:

@@ -19,7 +19,7 @@ LINE = "jane:{SHA256.HEX}0a1b::::::\n"
 def reloaded(sound: Host) -> Iterator[None]:
     """Have Dovecot run by its files as they are afterwards, when they are put back."""
     yield
-    sound.shell("systemctl restart dovecot")
+    sound.restart_dovecot()
 
 
 def conf_d(host: Host) -> Path:
