@@ -15,10 +15,8 @@ from franking.ledger import Exceeded, Granted, Ledger, Unavailable, connect
 from franking.ledger.breaker import FAILURES
 from franking.ledger.where import Sentinels, Where
 
-TIMEOUT = 1.0
-"""Seconds that a ledger waits for what hangs; each of three Sentinels has a third."""
-
-DOWN_AFTER_MS = 1000
+TIMEOUT = 0.25
+DOWN_AFTER_MS = 300
 
 Eventually = Callable[[Callable[[], bool]], float]
 
@@ -142,7 +140,7 @@ def test_a_master_that_comes_back_as_a_replica_is_asked_no_more(
         except Unavailable:
             return False
 
-    assert eventually(granted) < 8  # the Sentinel's ten seconds are not waited for
+    assert eventually(granted) < 3
     assert one.used() >= 2
 
 
@@ -166,4 +164,4 @@ def test_sentinels_that_hang_cost_no_more_than_the_time_out(site: Site, messages
     with pytest.raises(Unavailable):
         one.commit("Q")
 
-    assert time.monotonic() - started < 1.5 * TIMEOUT
+    assert time.monotonic() - started < TIMEOUT + 0.2

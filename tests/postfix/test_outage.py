@@ -16,7 +16,7 @@ REPLY = "4.3.0 accounting is out of reach, the message was not accepted; try aga
 
 
 def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail: Mail) -> None:
-    """451, no more than 100 ms later than 250, with and without a quota; then service goes on, within a second."""
+    """451 within 100 ms, for accounts with and without a quota; then service goes on by itself, within a second."""
     before = own_stack.submit(mail())
     client = own_stack.client(login="wide")
 
@@ -29,7 +29,6 @@ def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail
             spans.append(time.monotonic() - started)
         return answers, median(spans)
 
-    _, usual = five()
     own_stack.stop("redis")
     answers, taken = five()
     without_quota = own_stack.submit(mail())
@@ -43,7 +42,7 @@ def test_without_redis_everything_waits_and_nothing_is_lost(own_stack: Any, mail
         time.sleep(0.1)
 
     assert {(answer.code, answer.text) for answer in [*answers, without_quota]} == {(451, REPLY)}
-    assert taken < usual + 0.1
+    assert taken < 0.1
     assert own_stack.delivered(before.queue_id)
     assert own_stack.delivered(after.queue_id)
     assert put_off == 6

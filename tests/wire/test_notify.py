@@ -283,7 +283,7 @@ def test_a_program_that_leaves_something_running_is_told_once(
     told.tell(script)
     eventually(lambda: (directory / "runs").exists() and (directory / "runs").read_text() == "\n\n")
 
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 4
     assert told.failed == []
 
 
@@ -296,7 +296,7 @@ def test_a_full_line_drops_and_says_so_at_once(told: Told, hook: Hook, eventuall
     for _ in range(MOST_WAITING + 2):
         told.tell(webhook=hook.url)
 
-    assert time.monotonic() - started < 8  # the webhook has ten seconds
+    assert time.monotonic() - started < 2
     assert told.reasons == [f"{MOST_WAITING} others are in line"] * 2
 
 
@@ -382,7 +382,7 @@ def test_a_stop_does_not_wait_for_a_webhook_that_hangs(told: Told, hook: Hook, e
     started = time.monotonic()
     told.notifier.close(0.3)
 
-    assert time.monotonic() - started < 8  # the webhook has ten seconds
+    assert time.monotonic() - started < 5
     assert told.reasons == ["the daemon stops"] * 3
 
 
@@ -444,7 +444,7 @@ def test_mail_flows_while_a_webhook_hangs(daemon: Any, hook: Hook, eventually: E
     daemon.start()
     started = time.monotonic()
     submit(daemon, "one", "two", "three", "four")
-    assert time.monotonic() - started < 8  # the webhook has ten seconds
+    assert time.monotonic() - started < 5
     eventually(lambda: bool(hook.requests))
     daemon.process.terminate()
 
