@@ -85,7 +85,7 @@ def test_an_answer_is_renewed_before_it_expires_and_nobody_waits(
     answers = [cache.get("a") for _ in range(20)]
 
     assert set(answers) == {1}
-    assert time.monotonic() - asked < 10  # the search takes 20 seconds
+    assert time.monotonic() - asked < 0.25
     eventually(lambda: source.asked["a"] == 2)
     source.open.set()
     eventually(lambda: cache.get("a") == 2)

@@ -36,8 +36,8 @@ PATIENT = 10.0
 AT_ONCE = 0.1
 """Seconds; it takes a hundredth of that where nothing else runs. What it is held against is a median."""
 
-SOON = 5 * PROBE_SECONDS
-"""Redis is asked again after one of these; the rest is for a machine that is busy."""
+SOON = PROBE_SECONDS + 1
+"""Seconds after which Redis has been asked again."""
 
 ACCEPT = OnUnavailable(Direction.ACCEPT, Direction.ACCEPT)
 
@@ -246,8 +246,7 @@ def test_a_redis_that_was_killed_is_told_at_once_and_found_again(
     messages.commit("Q")
     redis_server.stop()
     spans = [seconds(lambda n=n: messages.commit(f"F{n}")) for n in range(20)]  # type: ignore[misc]
-    assert median(spans) < AT_ONCE
-    assert max(spans) < PATIENT / 2  # none waited for the time-out
+    assert max(spans) < AT_ONCE
     redis_server.restart()
 
     def tended() -> bool:
